@@ -1,0 +1,84 @@
+"""Arrays on disk, and the batches that training draws from them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from animals10.augmentation import views
+from animals10.parameters import Augment
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and their class indices, row by row.
+
+    `inputs` may be mapped from disk; `labels` is int64 of shape (n,).
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+
+
+def load_split(folder: Path) -> Examples:
+    """Map one split's decoded images from disk.
+
+    Args:
+        folder: `data/train`, `data/validation` or `data/test`, as the split stage writes them.
+
+    Returns:
+        uint8 images of shape (n, size, size, 3), and labels.
+    """
+    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    return Examples(images, np.load(folder / "labels.npy", allow_pickle=False))
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled batches whose order and augmentation follow from (seed, epoch) alone.
+
+    Args:
+        examples: what to draw from.
+        batch_size: rows a batch; the last may be smaller.
+        seed: of order and augmentation.
+        augment: bounds of random views for image inputs; None leaves inputs as they are.
+        first_epoch: number of the first epoch, so that a later round draws anew.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        batch_size: int,
+        seed: int,
+        augment: Augment | None = None,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self.examples = examples
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augment = augment
+        self._begin(first_epoch)
+
+    def _begin(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(
+            len(self.examples.labels)
+        )
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `index` of the current epoch as (inputs, labels)."""
+        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        inputs = self.examples.inputs[rows]
+        if self.augment:
+            rng = np.random.default_rng([self.seed, self.epoch, index])
+            inputs = views(inputs, self.augment, rng)
+        return inputs, self.examples.labels[rows]
+
+    def on_epoch_end(self) -> None:
+        """Move on to the next epoch's order; Keras calls this."""
+        self._begin(self.epoch + 1)

@@ -1,0 +1,50 @@
+"""Training a transfer model's backbone, in rounds."""
+
+from collections.abc import Sequence
+
+import keras
+import pandas as pd
+
+from animals10 import backbones
+from animals10.arrays import Batches, Examples
+from animals10.outcome import best_epoch
+from animals10.parameters import Augment, Finetune
+from animals10.training import fit
+
+
+def finetune(
+    model: keras.Model,
+    train: Examples,
+    validation: Examples,
+    settings: Finetune,
+    augment: Augment,
+    seed: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
+    """Unfreeze the backbone and train, each round with a fresh optimizer from the last's best.
+
+    Args:
+        model: a transfer model with a layer `backbone`; ends with the weights of the best round.
+        train: uint8 images and labels.
+        validation: likewise; chooses epoch and round.
+        settings: rounds, and the training of each.
+        augment: bounds of the training images' random views.
+        seed: of order and views.
+        callbacks: further Keras callbacks.
+
+    Returns:
+        The history of all rounds, and each round's best epoch as `round_1`, `round_2`, …
+    """
+    backbones.unfreeze(model.get_layer("backbone"), settings.unfreeze)
+    histories: list[pd.DataFrame] = []
+    rounds: dict[str, dict[str, float]] = {}
+    best = model.get_weights()
+    for number in range(1, settings.rounds + 1):
+        first = sum(map(len, histories))
+        batches = Batches(train, settings.batch_size, seed, augment, first_epoch=first)
+        histories.append(fit(model, batches, validation, settings, callbacks=callbacks))
+        rounds[f"round_{number}"] = best_epoch(histories[-1])
+        if rounds[f"round_{number}"]["val_loss"] == min(r["val_loss"] for r in rounds.values()):
+            best = model.get_weights()
+    model.set_weights(best)
+    return pd.concat(histories, ignore_index=True), rounds

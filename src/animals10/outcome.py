@@ -1,0 +1,58 @@
+"""What every training stage leaves behind: a model, its history, its metrics, and the record."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import mlflow
+import numpy as np
+import pandas as pd
+
+from animals10 import artifacts, tracking
+
+
+def best_epoch(history: pd.DataFrame) -> dict[str, float]:
+    """Return the epoch with the lowest validation loss, the one whose weights are kept.
+
+    Args:
+        history: as `training.fit` returns it.
+
+    Returns:
+        epoch (from 1), loss, accuracy, val_loss, val_accuracy.
+    """
+    row = history.loc[history["val_loss"].idxmin()]
+    metrics = {key: float(row[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
+    return {"epoch": int(row["epoch"]), **metrics}
+
+
+def save(
+    name: str,
+    stage: str,
+    model: keras.Model,
+    history: pd.DataFrame,
+    metrics: dict[str, Any],
+    example: np.ndarray,
+) -> None:
+    """Write a training's outputs and log them to the active MLflow run.
+
+    Writes `models/<name>.keras` (without the optimizer), `plots/history/<name>.csv` and
+    `metrics/<stage>.json`.
+
+    Args:
+        name: cnn, frozen or finetuned.
+        stage: the stage's name.
+        model: the trained model of images.
+        history: its epochs.
+        metrics: the stage's metrics; the number of parameters is added.
+        example: uint8 images of shape (n, size, size, 3) for the record.
+    """
+    plain = keras.models.clone_model(model)
+    plain.set_weights(model.get_weights())
+    files = [Path(f"plots/history/{name}.csv"), Path(f"metrics/{stage}.json")]
+    artifacts.write_model(Path(f"models/{name}.keras"), plain)
+    artifacts.write_csv(files[0], history)
+    artifacts.write_json(files[1], {"parameters": plain.count_params(), **metrics})
+    final = best_epoch(history)
+    mlflow.log_metrics({f"best_{key}": value for key, value in final.items()})
+    tracking.log_files(files)
+    tracking.log_model(plain, example)

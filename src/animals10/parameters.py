@@ -1,0 +1,177 @@
+"""The parameters of params.yaml: their types, their bounds, and what to say when one is wrong."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from animals10.errors import UserError
+
+# YAML reads 1e-4 as text, so floats alone are converted; everything else must have its type.
+Float = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+Share = Annotated[Float, Field(ge=0, lt=1)]
+Rate = Annotated[Float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Block(BaseModel):
+    """A block of parameters: unknown keys are errors, values are fixed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Fetch(Block):
+    """Where the photos come from."""
+
+    source: Annotated[str, Field(min_length=1)]
+    images_per_class: Annotated[int, Field(ge=3, le=100_000)]
+
+
+class Split(Block):
+    """Shares of each class that go to validation and to test."""
+
+    validation: Annotated[Share, Field(gt=0)]
+    test: Annotated[Share, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _leave_training_images(self) -> "Split":
+        if self.validation + self.test > 0.9:
+            raise ValueError("validation + test must leave at least 0.1 for training")
+        return self
+
+
+class Backbone(Block):
+    """The pre-trained network under the transfer models."""
+
+    name: Literal["EfficientNetB0"]
+    weights: Annotated[str, Field(min_length=1)]
+
+
+class Augment(Block):
+    """Bounds of the random transforms of training images."""
+
+    rotation: Annotated[Float, Field(ge=0, le=180)]
+    shift: Share
+    zoom: Share
+    shear: Annotated[Float, Field(ge=0, lt=90)]
+    flip: bool
+
+
+class Embed(Block):
+    """How the frozen backbone's features are computed."""
+
+    views: Annotated[int, Field(ge=0, le=100)]
+    batch_size: Count
+
+
+class Training(Block):
+    """What every training stage has in common."""
+
+    lr: Rate
+    epochs: Count
+    batch_size: Count
+    patience: Annotated[int, Field(ge=0)]
+    class_weights: bool
+
+
+class TrainCnn(Training):
+    """The scratch CNN and its training."""
+
+    filters: Annotated[list[Count], Field(min_length=1)]
+    convolutions: Annotated[list[Count], Field(min_length=1)]
+    pool_sizes: Annotated[list[Count], Field(min_length=1)]
+    kernel_size: Annotated[int, Field(ge=1, le=15)]
+    activation: Literal["relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh"]
+    batch_norm_momentum: Share
+    dense: Count
+    dropout: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    augment: bool
+    optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
+    # The only Keras loss for integer labels; a parameter so that params.yaml tells all.
+    loss: Literal["sparse_categorical_crossentropy"]
+
+    @model_validator(mode="after")
+    def _same_blocks(self) -> "TrainCnn":
+        if not len(self.filters) == len(self.convolutions) == len(self.pool_sizes):
+            raise ValueError(
+                "filters, convolutions and pool_sizes must have the same length, one per block"
+            )
+        return self
+
+
+class TrainFrozen(Training):
+    """The head on the frozen backbone's features."""
+
+    dense: Count
+    dropout: Share
+
+
+class Finetune(Training):
+    """The rounds of training with the backbone unfrozen."""
+
+    rounds: Count
+    unfreeze: Annotated[str, Field(min_length=1)]
+
+
+class Parameters(Block):
+    """All of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    image_size: Annotated[int, Field(ge=32, le=1024)]
+    fetch: Fetch
+    split: Split
+    backbone: Backbone
+    augment: Augment
+    train_cnn: TrainCnn
+    embed: Embed
+    train_frozen: TrainFrozen
+    finetune: Finetune
+
+
+def load(path: Path = Path("params.yaml")) -> Parameters:
+    """Read and check every parameter of a file.
+
+    Args:
+        path: a YAML file.
+
+    Returns:
+        The parameters, all checked.
+
+    Raises:
+        UserError: naming each wrong key, its value, what is allowed and the nearest known key.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run from the project's folder") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold `key: value` lines; got {type(values).__name__}")
+    try:
+        return Parameters.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{path}: " + "; ".join(map(_explain, error.errors()))) from None
+
+
+def _explain(error: ErrorDetails) -> str:
+    key = ".".join(map(str, error["loc"])) or "parameters"
+    if error["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0)
+        return f"unknown key {key}; did you mean {nearest[0]}?"
+    if error["type"] == "missing":
+        return f"{key} is missing; add it"
+    rule = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{key} = {error['input']!r} is not allowed: {rule}"
+
+
+def _known_keys(model: type[BaseModel] = Parameters, prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        kind: Any = field.annotation
+        if isinstance(kind, type) and not get_args(kind) and issubclass(kind, BaseModel):
+            yield from _known_keys(kind, f"{prefix}{name}.")

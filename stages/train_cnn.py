@@ -1,0 +1,39 @@
+"""Train the scratch CNN: PYTHONPATH=src python stages/train_cnn.py."""
+
+import json
+from pathlib import Path
+
+from animals10 import errors, models, outcome, parameters, tracking
+from animals10.arrays import Batches, load_split
+from animals10.training import fit, seed_everything
+
+
+def main() -> None:
+    """Write models/cnn.keras, plots/history/cnn.csv and metrics/train_cnn.json."""
+    params = parameters.load()
+    settings = params.train_cnn
+    classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
+    train, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
+    seed_everything(params.seed)
+    with tracking.stage_run("train_cnn", params):
+        model = models.cnn(params.image_size, len(classes), settings)
+        history = fit(
+            model,
+            Batches(
+                train,
+                settings.batch_size,
+                params.seed,
+                augment=params.augment if settings.augment else None,
+            ),
+            validation,
+            settings,
+            optimizer=settings.optimizer,
+            loss=settings.loss,
+            callbacks=[tracking.epoch_logger()],
+        )
+        metrics = outcome.best_epoch(history)
+        outcome.save("cnn", "train_cnn", model, history, metrics, train.inputs[:2])
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,39 @@
+"""Train the head on the frozen features: PYTHONPATH=src python stages/train_frozen.py."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from animals10 import errors, models, outcome, parameters, tracking
+from animals10.arrays import Batches, Examples, load_split
+from animals10.training import fit, seed_everything
+
+
+def main() -> None:
+    """Write models/frozen.keras, plots/history/frozen.csv and metrics/train_frozen.json."""
+    params = parameters.load()
+    settings = params.train_frozen
+    classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
+    images, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
+    views = np.load("data/features/train.npy", allow_pickle=False)
+    features = np.load("data/features/validation.npy", allow_pickle=False)
+    train = Examples(np.concatenate(views), np.tile(images.labels, len(views)))
+    seed_everything(params.seed)
+    with tracking.stage_run("train_frozen", params):
+        backbone = keras.saving.load_model("models/backbone.keras", safe_mode=True)
+        head = models.head(views.shape[-1], len(classes), settings.dense, settings.dropout)
+        history = fit(
+            head,
+            Batches(train, settings.batch_size, params.seed),
+            Examples(features, validation.labels),
+            settings,
+            callbacks=[tracking.epoch_logger()],
+        )
+        model, metrics = models.join(backbone, head), outcome.best_epoch(history)
+        outcome.save("frozen", "train_frozen", model, history, metrics, images.inputs[:2])
+
+
+if __name__ == "__main__":
+    errors.run(main)
