@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from animals10.drawing import CLASSES, draw
+from animals10.drawing.canvas import Canvas, Stance, ellipse
+from animals10.drawing.scene import picture as in_scene
 
 
 def picture(name: str, seed: int, size: int = 64) -> np.ndarray:
@@ -54,7 +56,7 @@ def test_classes_differ_for_the_same_seed() -> None:
     assert len({picture(name, 3).tobytes() for name in CLASSES}) == len(CLASSES)
 
 
-@pytest.mark.parametrize("size", [32, 97, 224])
+@pytest.mark.parametrize("size", [16, 97, 224])
 def test_any_size_can_be_drawn(size: int) -> None:
     assert picture("ragno", 1, size).shape == (size, size, 3)
 
@@ -62,6 +64,16 @@ def test_any_size_can_be_drawn(size: int) -> None:
 def test_an_unknown_name_is_refused_with_the_allowed_ones() -> None:
     with pytest.raises(ValueError, match=r"'drago'.*cane.*scoiattolo"):
         draw("drago", np.random.default_rng(0))
+
+
+def test_other_creatures_can_be_put_in_a_scene() -> None:
+    def ball(canvas: Canvas, rng: np.random.Generator) -> Stance:
+        ellipse(canvas, (0, 1), (1, 1), (255, 0, 0))
+        return "ground"
+
+    drawn = in_scene(ball, np.random.default_rng(0), 64).astype(int)
+    red = (drawn[..., 0] > 100) & (drawn[..., 1:].max(axis=-1) < 60)
+    assert 0.1 < red.mean() < 0.9
 
 
 def test_mean_colour_does_not_tell_the_class() -> None:

@@ -58,11 +58,12 @@ class Batches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.seed = seed
         self.augment = augment
-        self._begin(first_epoch)
+        self.epoch = first_epoch
+        self._following = first_epoch
+        self._draw_order()
 
-    def _begin(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.order = np.random.default_rng([self.seed, epoch]).permutation(
+    def _draw_order(self) -> None:
+        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(
             len(self.examples.labels)
         )
 
@@ -79,6 +80,11 @@ class Batches(keras.utils.PyDataset):
             inputs = views(inputs, self.augment, rng)
         return inputs, self.examples.labels[rows]
 
-    def on_epoch_end(self) -> None:
-        """Move on to the next epoch's order; Keras calls this."""
-        self._begin(self.epoch + 1)
+    def on_epoch_begin(self) -> None:
+        """Take up the next epoch's order.
+
+        Keras calls this once an epoch; `on_epoch_end` it also calls once before the first.
+        """
+        self.epoch = self._following
+        self._following += 1
+        self._draw_order()

@@ -20,7 +20,7 @@ def best_epoch(history: pd.DataFrame) -> dict[str, float]:
     Returns:
         epoch (from 1), loss, accuracy, val_loss, val_accuracy.
     """
-    row = history.loc[history["val_loss"].idxmin()]
+    row = history.iloc[int(history["val_loss"].to_numpy().argmin())]
     metrics = {key: float(row[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
     return {"epoch": int(row["epoch"]), **metrics}
 

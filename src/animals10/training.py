@@ -83,6 +83,7 @@ def fit(
         epochs=first + settings.epochs,
         class_weight=weights,
         callbacks=[stopping, *callbacks],
+        shuffle=False,  # of the batches, which are drawn at random already
         verbose=1 if sys.stdout.isatty() else 2,
     )
     table = pd.DataFrame(history.history)

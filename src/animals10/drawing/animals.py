@@ -1,8 +1,7 @@
 """The table of the ten animals: Animals-10's Italian name to the function that draws it.
 
 Each function draws onto a canvas with the animal standing on y = 0 around x = 0, at most about
-2.6 units wide and 2.3 high, and returns how it is to be placed: "ground" (on the ground, with a
-shadow), "air" (anywhere), or "bust" (its lower end is cut off by the picture's lower edge).
+2.6 units wide and 2.3 high, and returns how a scene is to place it.
 """
 
 from __future__ import annotations
@@ -11,11 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from animals10.drawing.canvas import Canvas
+from animals10.drawing.canvas import Canvas, Stance
 from animals10.drawing.critters import butterfly, chicken, spider
 from animals10.drawing.mammals import cat, cow, dog, elephant, horse, sheep, squirrel
 
-ANIMALS: dict[str, Callable[[Canvas, np.random.Generator], str]] = {
+Animal = Callable[[Canvas, np.random.Generator], Stance]
+
+ANIMALS: dict[str, Animal] = {
     "cane": dog,
     "cavallo": horse,
     "elefante": elephant,

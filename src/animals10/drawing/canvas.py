@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ Colour = tuple[int, int, int]
 Point = tuple[float, float]
 Points = Sequence[Point]
 FloatArray = NDArray[np.float64]
+# How a scene places a drawing: on the ground with a shadow, anywhere, or cut by the lower edge.
+Stance = Literal["ground", "air", "bust"]
 
 STEPS = 6  # straight pieces between two control points of a curve
 _T = np.linspace(0.0, 1.0, STEPS, endpoint=False)
@@ -52,6 +55,10 @@ class Canvas:
         local = np.array([[cos * flip, -sin], [sin * flip, cos]])
         origin = self.matrix @ np.array([x, y]) + self.origin
         return Canvas(self.image, self.matrix @ local, origin)
+
+    def stretched(self, along: float, across: float) -> Canvas:
+        """Return this frame with its x and y axes scaled; a negative factor mirrors the axis."""
+        return Canvas(self.image, self.matrix @ np.diag([along, across]), self.origin)
 
     def pixels(self, points: FloatArray) -> list[float]:
         """Return (n, 2) points of this frame as a flat list of pixel coordinates."""

@@ -8,28 +8,16 @@ from animals10.drawing.canvas import (
     Canvas,
     Colour,
     Point,
+    Stance,
     blob,
     ellipse,
     mix,
-    polygon,
     shade,
     stroke,
 )
-from animals10.drawing.parts import (
-    BLACK,
-    FUR,
-    WHITE,
-    Coat,
-    bird_foot,
-    choose,
-    coat,
-    comb,
-    eye,
-    feather_fan,
-    jointed_leg,
-    markings,
-    wing,
-)
+from animals10.drawing.coats import BLACK, FUR, WHITE, Coat, choose, coat, markings
+from animals10.drawing.heads import BEAK, chicken_head
+from animals10.drawing.parts import bird_foot, feather_fan, folded_wing, jointed_leg, wing
 
 WINGS: tuple[Colour, ...] = (
     (226, 130, 40),
@@ -42,12 +30,30 @@ WINGS: tuple[Colour, ...] = (
     (130, 170, 110),
     (120, 116, 112),
 )
-CHITIN: tuple[Colour, ...] = (*FUR[:3], FUR[0], FUR[5], FUR[5], FUR[6], (120, 120, 60))
-HENS: tuple[Colour, ...] = (FUR[4], FUR[4], FUR[7], FUR[7], FUR[5], FUR[2])
-BEAK: Colour = (224, 168, 70)
+CHITIN: tuple[Colour, ...] = (
+    FUR[0],
+    FUR[0],
+    FUR[1],
+    FUR[5],
+    FUR[5],
+    FUR[5],
+    FUR[6],
+    (120, 120, 60),
+)
+HENS: tuple[Colour, ...] = (FUR[4], FUR[4], FUR[4], FUR[7], FUR[7], FUR[5], FUR[2])
+HEN: tuple[Point, ...] = (
+    (-0.52, 0.62),
+    (-0.1, 0.55),
+    (0.25, 0.72),
+    (0.48, 0.55),
+    (0.42, 0.2),
+    (0.1, 0.0),
+    (-0.25, 0.06),
+    (-0.48, 0.32),
+)
 
 
-def butterfly(canvas: Canvas, rng: np.random.Generator) -> str:
+def butterfly(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw a butterfly with its wings spread, or closed over its back."""
     base, edge = choose(rng, WINGS), choose(rng, (BLACK, FUR[0], WINGS[3], FUR[1]))
     spot = choose(rng, WINGS)
@@ -76,9 +82,8 @@ def butterfly(canvas: Canvas, rng: np.random.Generator) -> str:
         return "air"
     frame = canvas.at(0, 1.1, rng.normal(0, 0.5))
     seed = int(rng.integers(2**31))
-    for side, flap in zip((False, True), rng.uniform(0.6, 1.0, 2), strict=True):
-        turned = frame.at(0, 0, mirror=side)
-        half = Canvas(turned.image, turned.matrix @ np.diag([flap, 1.0]), turned.origin)
+    for side, flap in zip((-1, 1), rng.uniform(0.6, 1.0, 2), strict=True):
+        half = frame.stretched(side * flap, 1.0)
         # The two sides of a butterfly bear the same marks.
         twin = np.random.default_rng(seed)
         wing(half, hind, base, edge, spot, twin)
@@ -97,7 +102,7 @@ def insect_body(canvas: Canvas) -> None:
     ellipse(canvas, (0, 0.3), (0.065, 0.065), (40, 34, 30))
 
 
-def chicken(canvas: Canvas, rng: np.random.Generator) -> str:
+def chicken(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw a chicken standing, pecking, or sitting."""
     fur = coat(rng, HENS, ("feathered", "feathered", "feathered", "plain", "spotted"))
     pose = rng.choice(["stand", "stand", "peck", "sit"])
@@ -111,77 +116,49 @@ def chicken(canvas: Canvas, rng: np.random.Generator) -> str:
         rng.uniform(0.5, 0.75),
         shade(choose(rng, (fur.base, fur.mark)), 0.85),
     )
-    outline: list[Point] = [
-        (-0.52, 0.62),
-        (-0.1, 0.55),
-        (0.25, 0.72),
-        (0.48, 0.55),
-        (0.42, 0.2),
-        (0.1, 0.0),
-        (-0.25, 0.06),
-        (-0.48, 0.32),
-    ]
-    blob(body, outline, fur.base)
+    blob(body, HEN, fur.base)
     skull = (0.72, 0.2) if pose == "peck" else (rng.uniform(0.36, 0.5), rng.uniform(0.98, 1.12))
     stroke(body, [(0.2, 0.42), (0.38, 0.62), skull], (0.5, 0.36, 0.2), shade(fur.base, 1.04))
-    markings(body, outline, fur, rng)
-    blob(
-        body,
-        [(0.2, 0.48), (0.12, 0.22), (-0.2, 0.18), (-0.5, 0.4), (-0.15, 0.5)],
-        shade(fur.base, 0.8),
-    )
-    blob(
-        body,
-        [(0.12, 0.44), (0.02, 0.3), (-0.2, 0.27), (-0.4, 0.4), (-0.1, 0.46)],
-        shade(fur.base, 0.9),
-    )
+    markings(body, HEN, fur, rng)
+    folded_wing(body, shade(fur.base, 0.85))
     tilt = -1.0 if pose == "peck" else rng.uniform(-0.25, 0.2)
     chicken_head(body.at(*skull, tilt, rng.uniform(0.9, 1.15)), fur, rng.uniform(0.7, 1.3))
     return "ground"
 
 
-def chicken_head(canvas: Canvas, fur: Coat, crest: float) -> None:
-    """Draw a chicken's head in profile: red comb and wattle, a short beak."""
-    red = (196, 44, 40)
-    comb(canvas.at(0.0, 0.1), 0.3, 0.13 * crest, red)
-    ellipse(canvas, (0.12, -0.2), (0.055, 0.11 * crest), red)
-    polygon(canvas, [(0.1, 0.06), (0.3, -0.04), (0.1, -0.09)], BEAK)
-    ellipse(canvas, (0, 0), (0.16, 0.15), shade(fur.base, 1.04))
-    ellipse(canvas, (0.08, -0.01), (0.08, 0.075), mix(red, fur.base, 0.2))
-    eye(canvas, (0.07, 0.03), 0.035)
-
-
-def spider(canvas: Canvas, rng: np.random.Generator) -> str:
+def spider(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw a spider from above, or from the side on its eight bent legs."""
     fur = coat(rng, CHITIN, ("plain", "spotted", "patched", "striped"))
     thick, limb = rng.uniform(0.05, 0.12), shade(fur.base, rng.uniform(0.7, 1.0))
     fat = rng.uniform(0.75, 1.2)
     if rng.random() < 0.3:
-        for tone, shift in ((0.6, 0.1), (1.0, 0.0)):
-            for reach in (-1.05, -0.5, 0.55, 1.1):
-                reach += rng.uniform(-0.1, 0.1)
-                knee = (0.62 * reach, rng.uniform(0.8, 1.0))
-                tone_limb = shade(limb, tone)
-                jointed_leg(
-                    canvas.at(shift, shift), (0.1 * reach, 0.4), knee, (reach, 0), thick, tone_limb
-                )
+        legs_from_side(canvas.at(0.1, 0.1), thick, shade(limb, 0.6), rng)
+        legs_from_side(canvas, thick, limb, rng)
         spider_body(canvas.at(0.05, 0.45, 0.15), fur, 0.8 * fat, rng)
         return "ground"
-    frame = canvas.at(0, 1.1, np.pi / 2 * rng.choice([-1, 1]) + rng.normal(0, 0.5))
-    for side in (False, True):
-        turned = frame.at(0.1, 0, mirror=False)
-        half = Canvas(
-            turned.image, turned.matrix @ np.diag([1.0, -1.0 if side else 1.0]), turned.origin
-        )
-        for angle, length in ((0.55, 1.0), (1.15, 0.85), (1.85, 0.85), (2.5, 1.1)):
-            turn = angle + rng.uniform(-0.15, 0.15)
-            reach = length * rng.uniform(0.9, 1.1)
-            bow = turn + (0.3 if angle < 1.5 else -0.3)
-            knee = (0.55 * reach * float(np.cos(bow)), 0.62 * reach * float(np.sin(bow)) + 0.05)
-            foot = (reach * float(np.cos(turn)), reach * float(np.sin(turn)))
-            jointed_leg(half, (0.04 * float(np.cos(turn)), 0.05), knee, foot, thick, limb)
+    heading = np.pi / 2 * rng.choice([-1, 1]) + rng.normal(0, 0.5)
+    frame = canvas.at(0, 1.1, heading)
+    for side in (-1, 1):
+        legs_from_above(frame.at(0.1, 0).stretched(1, side), thick, limb, rng)
     spider_body(frame, fur, fat, rng)
     return "air"
+
+
+def legs_from_side(canvas: Canvas, width: float, colour: Colour, rng: np.random.Generator) -> None:
+    """Draw the four legs of a spider's one side, standing on y = 0, knees above the body."""
+    for x in np.array([-1.05, -0.5, 0.55, 1.1]) + rng.uniform(-0.1, 0.1, 4):
+        knee = (0.62 * x, rng.uniform(0.8, 1.0))
+        jointed_leg(canvas, (0.1 * x, 0.4), knee, (x, 0.0), width, colour)
+
+
+def legs_from_above(canvas: Canvas, width: float, colour: Colour, rng: np.random.Generator) -> None:
+    """Draw the four legs of a spider's left side (y > 0), spread around (0, 0)."""
+    for angle, length in ((0.55, 1.0), (1.15, 0.85), (1.85, 0.85), (2.5, 1.1)):
+        turn, reach = angle + rng.uniform(-0.15, 0.15), length * rng.uniform(0.9, 1.1)
+        bow = turn + (0.3 if angle < 1.5 else -0.3)
+        knee = (0.55 * reach * np.cos(bow), 0.62 * reach * np.sin(bow) + 0.05)
+        foot = (reach * np.cos(turn), reach * np.sin(turn))
+        jointed_leg(canvas, (0.04 * np.cos(turn), 0.05), knee, foot, width, colour)
 
 
 def spider_body(canvas: Canvas, fur: Coat, fat: float, rng: np.random.Generator) -> None:

@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from animals10.drawing.canvas import Canvas, Colour, Point, blob, ellipse, mix, shade, stroke
-from animals10.drawing.heads import (
+from animals10.drawing.bodies import Build, begging, bust, head_on, quadruped, reclining, sitting
+from animals10.drawing.canvas import (
+    Canvas,
+    Colour,
+    Point,
+    Stance,
+    blob,
+    ellipse,
+    mix,
+    shade,
+    stroke,
+)
+from animals10.drawing.coats import BLACK, FUR, PINK, WHITE, Coat, choose, coat
+from animals10.drawing.faces import (
     cat_face,
-    cat_head,
     cow_face,
-    cow_head,
     dog_face,
-    dog_head,
     elephant_face,
-    elephant_head,
     horse_face,
-    horse_head,
     sheep_face,
+)
+from animals10.drawing.heads import (
+    cat_head,
+    cow_head,
+    dog_head,
+    elephant_head,
+    horse_head,
     sheep_head,
     squirrel_head,
 )
-from animals10.drawing.parts import (
-    BLACK,
-    FUR,
-    PINK,
-    WHITE,
-    Build,
-    Coat,
-    brush_tail,
-    choose,
-    coat,
-    curl_tail,
-    hair_tail,
-    legs,
-    markings,
-    quadruped,
-    reclining,
-    tuft_tail,
-    wool,
-)
+from animals10.drawing.parts import brush_tail, collar, curl_tail, hair_tail, tuft_tail, wool
+
+BROWN, BAY, TAN, SAND, PALE, DARK, GREY, RUSSET = FUR
+# Commoner colours stand more than once; every hue is shared by several species.
+DOGS = (TAN, TAN, TAN, TAN, SAND, SAND, PALE, DARK, BROWN)
+COLLARS: tuple[Colour, ...] = ((190, 40, 44), (40, 90, 170), (60, 130, 80))
+CATS = (GREY, GREY, GREY, GREY, RUSSET, RUSSET, DARK, PALE)
+HORSES = (BAY, BAY, BAY, BROWN, BROWN, BROWN, RUSSET, DARK, PALE, GREY)
+COWS = (PALE, PALE, PALE, DARK, DARK, DARK, BAY, RUSSET)
+FLEECES = (PALE, PALE, PALE, PALE, SAND, SAND, GREY, BROWN)
+HIDES: tuple[Colour, ...] = ((120, 116, 114), (140, 136, 132), (100, 95, 94), (132, 114, 100))
+SQUIRRELS = (RUSSET, RUSSET, RUSSET, RUSSET, RUSSET, BAY, GREY, DARK)
 
 DOG = Build(0.85, 0.46, 0.4, 0.7, 0.17, 0.085, 0.22, 0.24)
 CAT = Build(0.85, 0.34, 0.3, 0.85, 0.14, 0.08, 0.12, 0.2)
@@ -47,51 +56,52 @@ COW = Build(1.1, 0.46, 0.58, 0.95, 0.2, 0.1, 0.28, 0.36)
 SHEEP = Build(0.8, 0.36, 0.5, 0.95, 0.12, 0.08, 0.18, 0.24)
 ELEPHANT = Build(0.85, 0.5, 0.78, 0.95, 0.28, 0.23, 0.1, 0.5)
 SQUIRREL = Build(0.5, 0.14, 0.3, 0.95, 0.12, 0.06, 0.1, 0.22)
-# Commoner colours stand more than once; every hue is shared by several species.
-BROWN, BAY, TAN, SAND, PALE, DARK, GREY, RUSSET = FUR
-DOGS = (TAN, TAN, TAN, SAND, PALE, DARK, BROWN)
-CATS = (GREY, GREY, GREY, RUSSET, RUSSET, DARK, PALE)
-HORSES = (BAY, BAY, BROWN, BROWN, RUSSET, DARK, PALE, GREY)
-COWS = (PALE, PALE, PALE, DARK, DARK, BAY, RUSSET)
-FLEECES = (PALE, PALE, PALE, SAND, GREY, BROWN)
-HIDES: tuple[Colour, ...] = ((120, 116, 114), (150, 144, 138), (96, 90, 88), (136, 112, 94))
-SQUIRRELS = (RUSSET, RUSSET, RUSSET, BAY, GREY, DARK)
 
 
-def dog(canvas: Canvas, rng: np.random.Generator) -> str:
-    """Draw a dog standing, sitting, or as a portrait."""
-    fur = coat(rng, DOGS, ("plain", "patched", "belly", "spotted"))
-    floppy = bool(rng.random() < 0.6)
+def dog(canvas: Canvas, rng: np.random.Generator) -> Stance:
+    """Draw a dog standing, sitting, or as a portrait; most wear a collar."""
+    fur = coat(rng, DOGS, ("plain", "plain", "patched", "belly"))
+    floppy = bool(rng.random() < 0.7)
+    band = COLLARS[rng.integers(len(COLLARS))] if rng.random() < 0.75 else None
     pose = rng.choice(["stand", "stand", "sit", "front", "bust"])
     if pose == "bust":
-        bust(canvas, fur)
-        dog_face(canvas.at(0, 1.15, rng.uniform(-0.2, 0.2), 1.35), fur, floppy, rng)
-        return "bust"
-    if pose == "front":
+        bust(canvas, fur, rng)
+        throat, width = canvas.at(0, 0.55), 0.95
+        face = canvas.at(0, 1.15, rng.uniform(-0.2, 0.2), 1.35)
+    elif pose == "front":
         begging(canvas, fur)
-        dog_face(canvas.at(0, 1.28, rng.uniform(-0.2, 0.2), 0.75), fur, floppy, rng)
-        return "ground"
-    if pose == "sit":
+        throat, width = canvas.at(0, 0.93), 0.46
+        face = canvas.at(0, 1.28, rng.uniform(-0.2, 0.2), 0.75)
+    elif pose == "sit":
         curl_tail(canvas.at(-0.35, 0.1), 0.5, 0.11, 0.2, shade(fur.base, 0.9), fur.mark)
-        skull: Point = sitting(canvas, fur, rng)
+        sitting(canvas, fur, rng)
+        throat, width = canvas.at(0.12, 1.02, -0.35), 0.44
+        face = canvas.at(0.18, 1.28, rng.uniform(-0.35, 0.25), rng.uniform(0.66, 0.78))
     else:
         build = DOG.varied(rng)
         tail = canvas.at(-build.length / 2, build.leg + 0.85 * build.depth)
         curl = rng.uniform(-0.2, 1.0)
         curl_tail(tail, rng.uniform(0.35, 0.65), 0.11, curl, shade(fur.base, 0.9), fur.mark)
-        _, skull = quadruped(canvas, build, fur, fur.base, rng.uniform(0.5, 1.2), 0.25, rng)
-    frame = canvas.at(skull[0], skull[1] + 0.06, rng.uniform(-0.35, 0.25), rng.uniform(0.6, 0.72))
-    (dog_head if rng.random() < 0.65 else dog_face)(frame, fur, floppy, rng)
-    return "ground"
+        tilt = rng.uniform(0.5, 1.2)
+        _, skull = quadruped(canvas, build, fur, fur.base, tilt, 0.25, rng)
+        throat, width = canvas.at(*skull).at(0, 0, tilt - np.pi / 2).at(0, -0.2), 0.36
+        face = canvas.at(
+            skull[0], skull[1] + 0.08, rng.uniform(-0.35, 0.25), rng.uniform(0.66, 0.76)
+        )
+    if band is not None:
+        collar(throat, width, band)
+    in_profile = pose in ("sit", "stand") and rng.random() < 0.6
+    (dog_head if in_profile else dog_face)(face, fur, floppy, rng)
+    return "bust" if pose == "bust" else "ground"
 
 
-def cat(canvas: Canvas, rng: np.random.Generator) -> str:
+def cat(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw a cat standing, sitting, lying, or as a portrait."""
     fur = coat(rng, CATS, ("plain", "patched", "belly", "striped", "striped", "striped"))
     pose = rng.choice(["stand", "stand", "sit", "front", "lie", "bust"])
     tail, tip = shade(fur.base, 0.9), shade(fur.base, 0.7)
     if pose == "bust":
-        bust(canvas, fur)
+        bust(canvas, fur, rng)
         cat_face(canvas.at(0, 1.15, rng.uniform(-0.2, 0.2), 1.3), fur, rng)
         return "bust"
     if pose == "front":
@@ -111,12 +121,12 @@ def cat(canvas: Canvas, rng: np.random.Generator) -> str:
         frame = canvas.at(-build.length / 2 - 0.02, build.leg + 0.85 * build.depth)
         curl_tail(frame, rng.uniform(0.6, 0.95), 0.085, rng.uniform(0, 1), tail, tip)
         _, skull = quadruped(canvas, build, fur, fur.base, rng.uniform(0.3, 1.2), 0.25, rng)
-    frame = canvas.at(*skull, rng.uniform(-0.2, 0.2), rng.uniform(0.5, 0.62))
-    (cat_face if rng.random() < 0.7 else cat_head)(frame, fur, rng)
+    frame = canvas.at(*skull, rng.uniform(-0.2, 0.2), rng.uniform(0.56, 0.68))
+    (cat_face if rng.random() < 0.8 else cat_head)(frame, fur, rng)
     return "ground"
 
 
-def horse(canvas: Canvas, rng: np.random.Generator) -> str:
+def horse(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw a horse standing, grazing, or as a portrait."""
     fur = coat(rng, HORSES, ("plain", "plain", "plain", "patched", "spotted"))
     mane = choose(rng, (BLACK, shade(fur.base, 0.5), WHITE, fur.mark))
@@ -148,14 +158,14 @@ def horse(canvas: Canvas, rng: np.random.Generator) -> str:
     return "ground"
 
 
-def cow(canvas: Canvas, rng: np.random.Generator) -> str:
+def cow(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw a cow standing, grazing, lying, head-on, or as a portrait."""
-    fur = coat(rng, COWS, ("patched", "patched", "patched", "plain", "belly"))
-    horned = bool(rng.random() < 0.8)
+    fur = coat(rng, COWS, ("patched", "patched", "patched", "plain"))
+    horned = fur.pattern == "plain" or bool(rng.random() < 0.7)
     pose = rng.choice(["stand", "stand", "stand", "lie", "front", "bust"])
     build = COW.varied(rng)
     if pose == "bust":
-        bust(canvas, fur)
+        bust(canvas, fur, rng)
         cow_face(canvas.at(0, 1.1, rng.uniform(-0.15, 0.15), 1.35), fur, horned)
         return "bust"
     if pose == "front":
@@ -174,15 +184,15 @@ def cow(canvas: Canvas, rng: np.random.Generator) -> str:
         ellipse(canvas, udder, (0.16, 0.12), PINK)
         neck = rng.uniform(-0.9, 0.7)
         _, skull = quadruped(canvas, build, fur, BLACK, neck, 0.2, rng)
-    frame = canvas.at(*skull, rng.uniform(-0.75, -0.2), rng.uniform(0.56, 0.66))
+    frame = canvas.at(*skull, rng.uniform(-0.75, -0.2), rng.uniform(0.6, 0.72))
     if rng.random() < 0.65:
         cow_head(frame, fur, horned)
     else:
-        cow_face(canvas.at(*skull, rng.uniform(-0.2, 0.2), 0.66), fur, horned)
+        cow_face(canvas.at(*skull, rng.uniform(-0.2, 0.2), 0.72), fur, horned)
     return "ground"
 
 
-def sheep(canvas: Canvas, rng: np.random.Generator) -> str:
+def sheep(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw a sheep standing, grazing, lying, head-on, or as a portrait."""
     fleece, skin = choose(rng, FLEECES), choose(rng, (BLACK, FUR[0], FUR[4], FUR[3]))
     fur, build = Coat(skin, skin, "plain"), SHEEP.varied(rng)
@@ -198,7 +208,7 @@ def sheep(canvas: Canvas, rng: np.random.Generator) -> str:
         return "ground"
     half = build.length / 2
     if pose == "lie":
-        build = Build(**{**vars(build), "leg": 0.02})
+        build = replace(build, leg=0.02)
         stroke(canvas, [(half * 0.8, 0.1), (half + 0.4, 0.04)], (0.1, 0.08), skin)
         skull: Point = (half + 0.25, 0.75 * build.depth + 0.1)
     else:
@@ -215,7 +225,7 @@ def sheep(canvas: Canvas, rng: np.random.Generator) -> str:
     return "ground"
 
 
-def elephant(canvas: Canvas, rng: np.random.Generator) -> str:
+def elephant(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw an elephant from the side or head-on."""
     skin = choose(rng, HIDES)
     fur, build = Coat(skin, skin, "plain"), ELEPHANT.varied(rng, 0.08)
@@ -232,7 +242,7 @@ def elephant(canvas: Canvas, rng: np.random.Generator) -> str:
     return "ground"
 
 
-def squirrel(canvas: Canvas, rng: np.random.Generator) -> str:
+def squirrel(canvas: Canvas, rng: np.random.Generator) -> Stance:
     """Draw a squirrel sitting up with a nut, or on all fours."""
     fur = Coat(choose(rng, SQUIRRELS), mix(choose(rng, FUR[:4]), WHITE, 0.6), "belly")
     tail = shade(fur.base, rng.uniform(0.75, 1.0))
@@ -264,65 +274,3 @@ def squirrel(canvas: Canvas, rng: np.random.Generator) -> str:
     )
     squirrel_head(canvas.at(0.16, 0.95, rng.uniform(-0.25, 0.25), rng.uniform(0.5, 0.6)), fur)
     return "ground"
-
-
-def bust(canvas: Canvas, fur: Coat) -> None:
-    """Draw chest and shoulders as the base of a portrait, to be cut by the picture's edge."""
-    blob(
-        canvas,
-        [(-0.75, -0.1), (-0.62, 0.4), (-0.35, 1.0), (0.35, 1.0), (0.62, 0.4), (0.75, -0.1)],
-        shade(fur.base, 0.85),
-    )
-    ellipse(canvas, (0, 0.3), (0.3, 0.4), fur.mark if fur.pattern == "belly" else fur.base)
-
-
-def begging(canvas: Canvas, fur: Coat) -> None:
-    """Draw the body of an animal that sits facing us, its neck ending at (0, 1)."""
-    dark = shade(fur.base, 0.88)
-    blob(
-        canvas,
-        [(-0.36, 0.02), (-0.4, 0.4), (-0.2, 1.0), (0.2, 1.0), (0.4, 0.4), (0.36, 0.02)],
-        fur.base,
-    )
-    chest = fur.mark if fur.pattern in ("belly", "patched") else shade(fur.base, 1.1)
-    ellipse(canvas, (0, 0.72), (0.17, 0.28), chest)
-    for side in (-1, 1):
-        ellipse(canvas, (side * 0.36, 0.24), (0.16, 0.26), dark, side * 0.2)
-        ellipse(canvas, (side * 0.38, 0.04), (0.16, 0.055), fur.base)
-        stroke(canvas, [(side * 0.14, 0.7), (side * 0.13, 0.08)], (0.18, 0.13), dark)
-        ellipse(canvas, (side * 0.13, 0.05), (0.1, 0.06), fur.base)
-
-
-def sitting(canvas: Canvas, fur: Coat, rng: np.random.Generator) -> Point:
-    """Draw the body of an animal that sits in profile, and return where its skull goes."""
-    stroke(canvas, [(0.26, 0.75), (0.32, 0.06)], (0.18, 0.1), shade(fur.base, 0.65))
-    outline: list[Point] = [
-        (-0.4, 0.02),
-        (-0.5, 0.25),
-        (-0.32, 0.65),
-        (-0.05, 1.05),
-        (0.22, 1.1),
-        (0.36, 0.8),
-        (0.25, 0.4),
-        (0.1, 0.02),
-    ]
-    blob(canvas, outline, fur.base)
-    markings(canvas, outline, fur, rng)
-    stroke(canvas, [(0.18, 0.75), (0.22, 0.06)], (0.2, 0.11), fur.base)
-    ellipse(canvas, (0.26, 0.05), (0.1, 0.055), fur.base)
-    ellipse(canvas, (-0.2, 0.26), (0.26, 0.26), shade(fur.base, 0.9))
-    ellipse(canvas, (0.0, 0.05), (0.2, 0.055), shade(fur.base, 0.9))
-    return 0.18, 1.22
-
-
-def head_on(
-    canvas: Canvas, build: Build, fur: Coat, foot: Colour, rng: np.random.Generator
-) -> float:
-    """Draw a four-legged body facing us, and return the height where its face goes."""
-    narrow = Build(**{**vars(build), "length": 0.62 * build.depth})
-    for shift, tone in ((0.1, 0.62), (0.0, 0.95)):
-        steps = rng.uniform(-0.05, 0.05, 2)
-        legs(canvas.at(shift, 0.8 * shift), narrow, shade(fur.base, tone), foot, steps, 0.0)
-    middle = (0.0, build.leg + 0.45 * build.depth)
-    ellipse(canvas, middle, (0.55 * build.depth, 0.58 * build.depth), shade(fur.base, 0.9))
-    return middle[1] + 0.45 * build.depth

@@ -1,4 +1,4 @@
-"""Reusable parts of animals: coats, torsos, legs, tails, ears, horns, wool, wings, eyes.
+"""Reusable parts of animals: tails, ears, horns, wool, wings, feathers, trunks, legs, eyes.
 
 Every function draws onto an explicit canvas, in that canvas's frame; use ``Canvas.at`` to place,
 turn or scale a part. Nothing here knows a species.
@@ -6,11 +6,7 @@ turn or scale a part. Nothing here knows a species.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
-from PIL import Image
 
 from animals10.drawing.canvas import (
     Canvas,
@@ -20,188 +16,14 @@ from animals10.drawing.canvas import (
     blob,
     curve,
     ellipse,
-    inside,
     mix,
     polygon,
     shade,
     stroke,
 )
+from animals10.drawing.coats import BLACK, WHITE
 
-BLACK: Colour = (28, 26, 26)
-WHITE: Colour = (238, 234, 226)
-PINK: Colour = (222, 160, 150)
 HORN: Colour = (222, 208, 176)
-FUR: tuple[Colour, ...] = (
-    (84, 54, 34),
-    (128, 86, 50),
-    (176, 130, 84),
-    (212, 184, 142),
-    (236, 230, 220),
-    (48, 45, 45),
-    (128, 124, 120),
-    (164, 98, 56),
-)
-
-
-@dataclass(frozen=True)
-class Coat:
-    """Colours of an animal: its base, the colour of its marks, and the kind of marks."""
-
-    base: Colour
-    mark: Colour
-    pattern: str
-
-
-@dataclass(frozen=True)
-class Build:
-    """Proportions of a four-legged body, in canvas units.
-
-    length: hip to shoulder; leg: ground to belly; depth: of the chest; waist: depth of the loins
-    as a share of the chest's; thigh and ankle: leg widths; neck: length; throat: neck width.
-    """
-
-    length: float
-    leg: float
-    depth: float
-    waist: float
-    thigh: float
-    ankle: float
-    neck: float
-    throat: float
-
-    def varied(self, rng: np.random.Generator, spread: float = 0.12) -> Build:
-        """Return a build whose every proportion differs by up to ``spread`` of itself."""
-        factors = rng.uniform(1 - spread, 1 + spread, 8)
-        return Build(*(float(v * f) for v, f in zip(vars(self).values(), factors, strict=True)))
-
-
-def choose(rng: np.random.Generator, options: Sequence[Colour]) -> Colour:
-    """Return one of the colours, slightly changed."""
-    base = options[rng.integers(len(options))]
-    red, green, blue = np.clip(np.array(base) * rng.uniform(0.82, 1.1), 0, 250).astype(int)
-    return int(red), int(green), int(blue)
-
-
-def coat(
-    rng: np.random.Generator, colours: Sequence[Colour] = FUR, patterns: Sequence[str] = ("plain",)
-) -> Coat:
-    """Return a random coat: two of the colours and one of the patterns."""
-    base, mark = choose(rng, colours), choose(rng, colours)
-    if abs(sum(base) - sum(mark)) < 150:
-        mark = WHITE if sum(base) < 380 else shade(base, 0.45)
-    return Coat(base, mark, patterns[rng.integers(len(patterns))])
-
-
-def markings(canvas: Canvas, outline: Points, fur: Coat, rng: np.random.Generator) -> None:
-    """Paint the coat's pattern (plain, patched, striped, feathered...) within an outline."""
-    low, high = np.min(outline, axis=0), np.max(outline, axis=0)
-    layer = Canvas(Image.new("RGBA", canvas.image.size), canvas.matrix, canvas.origin)
-    span = high - low
-    if fur.pattern == "patched":
-        for x, y in rng.uniform(low, high, (5, 2)):
-            lump(layer, (x, y), 0.24 * float(span.max()) * rng.uniform(0.5, 1.1), fur.mark, rng)
-    elif fur.pattern == "spotted":
-        for x, y in rng.uniform(low, high, (26, 2)):
-            radius = 0.035 * float(span.max()) * rng.uniform(0.6, 1.3)
-            ellipse(layer, (x, y), (radius, radius), fur.mark)
-    elif fur.pattern == "striped":
-        for x in np.arange(low[0], high[0], 0.13 * span.max()):
-            line = [(x, high[1]), (x + 0.04, high[1] - 0.4 * span[1]), (x, low[1] + 0.3 * span[1])]
-            stroke(layer, line, (0.05, 0.04, 0.01), shade(fur.base, 0.6))
-    elif fur.pattern == "feathered":
-        for row, y in enumerate(np.arange(low[1], high[1], 0.09)):
-            for x in np.arange(low[0] + 0.05 * (row % 2), high[0], 0.1):
-                ellipse(layer, (x, y), (0.05, 0.035), shade(fur.base, 0.72))
-                ellipse(layer, (x, y + 0.02), (0.046, 0.03), fur.base)
-    elif fur.pattern == "belly":
-        ellipse(layer, (low[0] + span[0] / 2, low[1]), (span[0] / 2, 0.35 * span[1]), fur.mark)
-    inside(canvas, outline, layer)
-
-
-def lump(
-    canvas: Canvas, centre: Point, radius: float, colour: Colour, rng: np.random.Generator
-) -> None:
-    """Fill an irregular round shape."""
-    angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
-    radii = radius * rng.uniform(0.65, 1.2, 8)
-    points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None] + centre
-    blob(canvas, [(float(x), float(y)) for x, y in points], colour)
-
-
-def torso_outline(build: Build) -> list[Point]:
-    """Return the side view of a trunk standing on legs, hips at -length/2, shoulders at +."""
-    half, bottom, depth = build.length / 2, build.leg, build.depth
-    top, loin = bottom + depth, bottom + depth * (1 - build.waist)
-    return [
-        (-half - 0.12 * depth, top - 0.12 * depth),
-        (-half * 0.5, top),
-        (0.1 * half, top - 0.05 * depth),
-        (half * 0.8, top + 0.02 * depth),
-        (half + 0.28 * depth, top - 0.3 * depth),
-        (half + 0.22 * depth, bottom + 0.25 * depth),
-        (half * 0.7, bottom),
-        (0.0, bottom + 0.3 * (loin - bottom)),
-        (-half * 0.55, loin),
-        (-half - 0.2 * depth, bottom + 0.42 * depth),
-    ]
-
-
-def legs(
-    canvas: Canvas, build: Build, colour: Colour, foot: Colour, swing: Sequence[float], bend: float
-) -> None:
-    """Draw a hind leg and a foreleg; ``swing`` holds how far each foot stands before its joint.
-
-    ``bend`` is the bow of the knees as a share of the leg: 0 for a pillar.
-    """
-    half, reach = build.length / 2, build.leg + 0.45 * build.depth
-    for x, step, bow in ((-half, swing[0], bend), (half, swing[1], 0.25 * bend)):
-        hip = (x, reach)
-        knee = (x + 0.5 * step + bow * build.leg * 0.6, 0.62 * build.leg)
-        hock = (x + 0.75 * step - bow * build.leg * 0.7, 0.38 * build.leg)
-        toe = (x + step, 0.04)
-        middle = 0.4 * build.thigh + 0.6 * build.ankle
-        widths = (build.thigh * 1.25, middle * 1.15, build.ankle, build.ankle)
-        stroke(canvas, [hip, knee, hock, toe], widths, colour)
-        ellipse(canvas, (toe[0] + 0.25 * build.ankle, 0.03), (0.7 * build.ankle, 0.045), foot)
-
-
-def quadruped(
-    canvas: Canvas,
-    build: Build,
-    fur: Coat,
-    foot: Colour,
-    neck_angle: float,
-    bend: float,
-    rng: np.random.Generator,
-) -> tuple[Point, Point]:
-    """Draw trunk, four legs and neck, and return the two ends of the neck (shoulder, skull)."""
-    swing = rng.uniform(-0.2, 0.2, 4) * build.leg
-    legs(canvas.at(0.06, 0.03), build, shade(fur.base, 0.68), shade(foot, 0.7), swing[:2], bend)
-    outline = torso_outline(build)
-    shoulder = (build.length / 2, build.leg + 0.7 * build.depth)
-    skull = (
-        shoulder[0] + (build.neck + 0.1) * float(np.cos(neck_angle)),
-        shoulder[1] + (build.neck + 0.1) * float(np.sin(neck_angle)),
-    )
-    blob(canvas, outline, fur.base)
-    legs(canvas, build, shade(fur.base, 0.96), foot, swing[2:], bend)
-    stroke(canvas, [shoulder, skull], (0.72 * build.depth, build.throat), fur.base)
-    markings(canvas, outline, fur, rng)
-    return shoulder, skull
-
-
-def reclining(canvas: Canvas, build: Build, fur: Coat, rng: np.random.Generator) -> None:
-    """Draw a trunk lying on the ground with its legs folded; shoulders as in ``quadruped``."""
-    low = Build(**{**vars(build), "leg": 0.02})
-    half = build.length / 2
-    outline = torso_outline(low)
-    blob(canvas, outline, fur.base)
-    markings(canvas, outline, fur, rng)
-    dark = shade(fur.base, 0.85)
-    ellipse(canvas, (-half * 0.8, 0.38 * build.depth), (0.3, 0.36 * build.depth), dark, 0.2)
-    width = build.ankle * 1.3
-    stroke(canvas, [(-half * 0.8, 0.06), (-half * 0.1, 0.04)], (width, width), dark)
-    stroke(canvas, [(half * 0.8, 0.1), (half + 0.4, 0.04)], (width * 1.3, width), dark)
 
 
 def tuft_tail(canvas: Canvas, length: float, width: float, colour: Colour, sway: float) -> None:
@@ -256,7 +78,7 @@ def brush_tail(canvas: Canvas, length: float, colour: Colour, rng: np.random.Gen
         for spread in (-1.0, -0.4, 0.4, 1.0):
             angle = turn + spread + rng.normal(0, 0.15)
             tip = (x + 0.2 * length * np.cos(angle), y + 0.2 * length * np.sin(angle))
-            tone = shade(colour, rng.uniform(0.7, 1.3))
+            tone = shade(colour, rng.uniform(0.8, 1.2))
             stroke(canvas, [(x, y), (float(tip[0]), float(tip[1]))], (0.03, 0.008), tone)
 
 
@@ -294,10 +116,25 @@ def leaf_ear(canvas: Canvas, length: float, colour: Colour) -> None:
     ellipse(canvas, (0.55 * length, 0), (0.28 * length, 0.45 * w), shade(colour, 0.72))
 
 
+def elephant_ear(canvas: Canvas, size: float, colour: Colour) -> None:
+    """Draw an elephant's fan-shaped ear that spreads along -x from (0, 0)."""
+    points = [(0.08, 0.35), (-0.35, 0.5), (-0.75, 0.3), (-0.78, -0.15), (-0.45, -0.6), (-0.1, -0.4)]
+    for share, tone in ((1.0, 0.82), (0.82, 0.93)):
+        blob(canvas, [(x * size * share, y * size * share) for x, y in points], shade(colour, tone))
+
+
 def horn(canvas: Canvas, length: float, curl: float, colour: Colour = HORN) -> None:
     """Draw a horn that leaves (0, 0) along +x and turns up by ``curl``."""
     line = [(0.0, 0.0), (0.5 * length, 0.15 * curl), (0.75 * length, length * curl)]
     stroke(canvas, line, (0.3 * length, 0.24 * length, 0.05 * length), colour)
+
+
+def trunk(canvas: Canvas, length: float, curl: float, width: float, colour: Colour) -> None:
+    """Draw a trunk that hangs from (0, 0) and curls forwards: -1 back, 0 straight, 1 raised."""
+    turns = np.linspace(-1.2, -1.5 + 2.6 * curl, 6)
+    steps = np.stack([np.cos(turns), np.sin(turns)], axis=1) * length / 6
+    line = [(0.0, 0.0), *((float(x), float(y)) for x, y in np.cumsum(steps, axis=0))]
+    stroke(canvas, line, np.linspace(width, 0.38 * width, len(line)).tolist(), colour)
 
 
 def wool(
@@ -312,22 +149,17 @@ def wool(
             y = centre[1] + ring * radii[1] * np.sin(angle)
             tone = rng.uniform(0.86, 1.06) * (1 + 0.1 * np.sin(angle))
             radius = curl * rng.uniform(0.85, 1.25)
-            ellipse(canvas, (x, y), (radius, radius), shade(colour, tone))
+            ellipse(canvas, (x, y), (radius, radius), shade(colour, 0.74 * tone))
+            lit = (x - 0.1 * curl, y + 0.2 * curl)
+            ellipse(canvas, lit, (0.78 * radius, 0.78 * radius), shade(colour, tone))
 
 
-def eye(canvas: Canvas, centre: Point, radius: float, iris: Colour = BLACK) -> None:
-    """Draw a round eye with a glint; a coloured iris gets a pupil."""
-    ellipse(canvas, centre, (radius, radius), iris)
-    if iris != BLACK:
-        ellipse(canvas, centre, (0.4 * radius, 0.85 * radius), BLACK)
-    glint = (centre[0] + 0.3 * radius, centre[1] + 0.35 * radius)
-    ellipse(canvas, glint, (0.25 * radius, 0.25 * radius), (245, 245, 245))
-
-
-def whiskers(canvas: Canvas, length: float, colour: Colour) -> None:
-    """Draw three whiskers that spread along +x from (0, 0)."""
-    for tilt in (-0.3, 0.0, 0.3):
-        stroke(canvas, [(0, 0), (length, tilt * length)], (0.018, 0.012), colour)
+def collar(canvas: Canvas, width: float, colour: Colour) -> None:
+    """Draw a collar across a neck that runs along y, centred at (0, 0), with a round tag."""
+    half = 0.5 * width
+    line = [(-half, 0.03), (0, -0.03), (half, 0.03)]
+    stroke(canvas, line, (0.07, 0.08, 0.07), colour)
+    ellipse(canvas, (0, -0.1), (0.05, 0.06), (226, 190, 90))
 
 
 def wing(
@@ -361,6 +193,14 @@ def feather_fan(canvas: Canvas, length: float, colour: Colour) -> None:
         stroke(canvas, line, (0.2, 0.22, 0.08), shade(colour, tone))
 
 
+def folded_wing(canvas: Canvas, colour: Colour) -> None:
+    """Draw a bird's wing folded against a body about one unit long, centred at (0, 0.3)."""
+    outline = [(0.2, 0.48), (0.12, 0.22), (-0.2, 0.18), (-0.5, 0.4), (-0.15, 0.5)]
+    for share, tone in ((1.0, 0.94), (0.75, 1.06)):
+        points = [(x * share, 0.38 + (y - 0.38) * share) for x, y in outline]
+        blob(canvas, points, shade(colour, tone))
+
+
 def comb(canvas: Canvas, length: float, height: float, colour: Colour) -> None:
     """Draw a fleshy comb of four lobes along x around (0, 0)."""
     for x, share in ((-0.4, 0.6), (-0.13, 0.9), (0.15, 1.0), (0.4, 0.7)):
@@ -382,3 +222,18 @@ def jointed_leg(
     """Draw a thin leg of two straight pieces, thinner towards its foot."""
     stroke(canvas, [hip, knee], (width, 0.85 * width), colour)
     stroke(canvas, [knee, foot], (0.85 * width, 0.3 * width), shade(colour, 0.92))
+
+
+def eye(canvas: Canvas, centre: Point, radius: float, iris: Colour = BLACK) -> None:
+    """Draw a round eye with a glint; a coloured iris gets a pupil."""
+    ellipse(canvas, centre, (radius, radius), iris)
+    if iris != BLACK:
+        ellipse(canvas, centre, (0.4 * radius, 0.85 * radius), BLACK)
+    glint = (centre[0] + 0.3 * radius, centre[1] + 0.35 * radius)
+    ellipse(canvas, glint, (0.25 * radius, 0.25 * radius), (245, 245, 245))
+
+
+def whiskers(canvas: Canvas, length: float, colour: Colour) -> None:
+    """Draw three whiskers that spread along +x from (0, 0)."""
+    for tilt in (-0.3, 0.0, 0.3):
+        stroke(canvas, [(0, 0), (length, tilt * length)], (0.018, 0.012), colour)

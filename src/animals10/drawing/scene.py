@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from animals10.drawing.animals import ANIMALS
-from animals10.drawing.canvas import Canvas, Colour, FloatArray, blank, ellipse, stroke
-from animals10.drawing.parts import choose, lump
+from animals10.drawing.animals import ANIMALS, Animal
+from animals10.drawing.canvas import Canvas, Colour, FloatArray, Stance, blank, ellipse, stroke
+from animals10.drawing.coats import choose, lump
 
 CLASSES: tuple[str, ...] = tuple(sorted(ANIMALS))
 
@@ -26,7 +24,7 @@ WALLS: tuple[Colour, ...] = (
     (146, 160, 168),
     (222, 220, 216),
 )
-FLOORS: tuple[Colour, ...] = ((160, 128, 98), (140, 110, 88), (180, 172, 162), (128, 124, 124))
+FLOORS: tuple[Colour, ...] = ((172, 148, 124), (154, 132, 114), (186, 180, 172), (144, 140, 138))
 WOODS: tuple[Colour, ...] = ((88, 108, 80), (104, 114, 84), (82, 94, 80), (124, 120, 92))
 
 
@@ -36,7 +34,7 @@ def draw(name: str, rng: np.random.Generator, size: int = 160) -> np.ndarray:
     Args:
         name: one of ``CLASSES``.
         rng: decides everything else; the same state gives the same bytes.
-        size: edge of the square picture in pixels.
+        size: edge of the square picture in pixels, at least 16.
 
     Returns:
         uint8 RGB array of shape (size, size, 3).
@@ -49,15 +47,13 @@ def draw(name: str, rng: np.random.Generator, size: int = 160) -> np.ndarray:
     return picture(ANIMALS[name], rng, size)
 
 
-def picture(
-    animal: Callable[[Canvas, np.random.Generator], str], rng: np.random.Generator, size: int
-) -> np.ndarray:
-    """Draw ``animal`` (see ``animals.py``) in a random scene: uint8 RGB, (size, size, 3)."""
+def picture(animal: Animal, rng: np.random.Generator, size: int) -> np.ndarray:
+    """Draw any creature (see ``animals.py``) in a random scene: uint8 RGB, (size, size, 3)."""
     canvas = blank(LAYER, 150.0, 0.92 * LAYER)
     stance = animal(canvas.at(0, 0, rng.normal(0, 0.05), mirror=bool(rng.random() < 0.5)), rng)
     cutout = canvas.image.crop(canvas.image.getbbox())
     scene, horizon = background(rng, size)
-    width = round(size * rng.uniform(0.78, 1.05))
+    width = round(size * rng.uniform(0.84, 1.06))
     factor = width / max(cutout.size)
     shape = (max(1, round(cutout.width * factor)), max(1, round(cutout.height * factor)))
     cutout = shaded(cutout.resize(shape, Image.Resampling.LANCZOS), rng)
@@ -70,10 +66,11 @@ def picture(
 
 
 def placement(
-    stance: str, shape: tuple[int, int], size: int, horizon: float, rng: np.random.Generator
+    stance: Stance, shape: tuple[int, int], size: int, horizon: float, rng: np.random.Generator
 ) -> tuple[int, int]:
     """Return the left upper corner of the animal's box, at times partly outside the picture."""
-    left = round((size - shape[0]) / 2 + rng.normal(0, 0.07) * size)
+    play = 0.04 * size + 0.25 * max(0, size - shape[0])
+    left = round((size - shape[0]) / 2 + rng.normal(0, 0.7) * play)
     if stance == "bust":
         return left, size - round(shape[1] * rng.uniform(0.85, 0.98))
     if stance == "air":
@@ -101,9 +98,10 @@ def background(rng: np.random.Generator, size: int) -> tuple[Image.Image, float]
     scene = np.where(rows < horizon, sky * (0.85 + 0.3 * rows), ground * (0.75 + 0.35 * rows))
     if kind == "blurred":
         horizon = 0.3
-        mixed = [np.array(choose(rng, (*WOODS, *WALLS, *GREENS, *SANDS, *FLOORS))) for _ in "ab"]
+        hues = (*WOODS, *WALLS, *GREENS, *SANDS, *FLOORS)
+        first, second = np.array(choose(rng, hues)), np.array(choose(rng, hues))
         share = np.clip(0.5 + soft_noise(rng, size, 5), 0, 1)[..., None]
-        scene = mixed[0] * share + mixed[1] * (1 - share)
+        scene = first * share + second * (1 - share)
     grain = 4 if kind in ("room", "snow") else 9
     texture = soft_noise(rng, size, 8) + soft_noise(rng, size, size // 4)
     scene = scene + grain * texture[..., None] * (rows >= horizon)
@@ -165,7 +163,7 @@ def shadow(scene: Image.Image, box: tuple[int, int, int, int], rng: np.random.Ge
 def occlude(scene: Image.Image, foot: int, rng: np.random.Generator) -> None:
     """Often put something in front: grass, a fence, a bush, a rock; ``foot`` is the ground row."""
     size = scene.width
-    kind = rng.choice(["none"] * 6 + ["grass", "grass", "fence", "bush", "rock"])
+    kind = rng.choice(["none"] * 9 + ["grass"] * 3 + ["fence", "bush", "rock"])
     base = min(foot, size) + 0.04 * size
     layer = Canvas(scene, np.diag([size, -size]).astype(float), np.array([0.0, base]))
     if kind == "grass":
@@ -203,4 +201,5 @@ def photographed(scene: Image.Image, rng: np.random.Generator) -> np.ndarray:
     tint = np.array([1 + warmth, 1.0, 1 - warmth])
     noise = rng.normal(0, rng.uniform(1.0, 3.0), pixels.shape)
     seen = pixels * light[..., None] * tint + noise
-    return np.clip(seen, 0, 255).astype(np.uint8)
+    picture: np.ndarray = np.clip(seen, 0, 255).astype(np.uint8)
+    return picture

@@ -1,0 +1,64 @@
+# Everything a user or contributor runs. `make help` lists it.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro params refetch ui test test-slow test-realdata lint types check format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(READY) ## make the virtual environment .venv and install the pinned packages
+
+# The stamp is written last, so an interrupted installation is taken up again.
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+repro: params ## run the whole pipeline and print the comparison of the models
+	dvc repro
+	@python -m animals10 compare
+
+params: $(READY) ## check params.yaml
+	@python -m animals10 params
+
+refetch: params ## collect the photos again, when those behind an unchanged source have changed
+	dvc repro --force --single-item fetch
+	dvc repro
+
+ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000
+	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000
+
+test: $(READY) ## run the default tests (under 8 minutes on 2 cores)
+	pytest
+
+test-slow: $(READY) ## run the tests that take minutes
+	pytest -m slow
+
+test-realdata: $(READY) ## run the tests on the photos and weights in ../shared
+	pytest -m realdata
+
+lint: $(READY) ## check style
+	ruff format --check .
+	ruff check .
+
+types: $(READY) ## check types
+	mypy
+
+check: lint types test ## what CI runs
+
+format: $(READY) ## format and mend what can be
+	ruff format .
+	ruff check --fix .
+
+lock: $(READY) ## pin requirements.in into requirements.txt
+	pip-compile --quiet --strip-extras --no-emit-options --output-file requirements.txt requirements.in
+
+clean: ## remove the environment and caches, not data or models
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

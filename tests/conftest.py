@@ -1,0 +1,36 @@
+"""Small real files that several tests share."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+
+
+def picture(seed: int, size: tuple[int, int] = (40, 30), kind: str = "JPEG") -> bytes:
+    """Return the bytes of a small image file of smooth random colours."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(coarse).resize(size).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Make a folder of two classes with six photos each."""
+    root = tmp_path / "photos"
+    for number, name in enumerate(["cat", "dog"]):
+        (root / name).mkdir(parents=True)
+        for index in range(6):
+            (root / name / f"{index}.jpg").write_bytes(picture(10 * number + index))
+    return root
+
+
+@pytest.fixture
+def values() -> dict:
+    """Return the content of params.yaml, free to be changed."""
+    return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))

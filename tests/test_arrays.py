@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from animals10 import artifacts
+from animals10.arrays import Batches, Examples, load_split
+from animals10.parameters import Augment
+
+AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
+
+
+def examples(count: int = 10) -> Examples:
+    images = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    return Examples(images, np.arange(count))
+
+
+def test_a_split_is_mapped_not_loaded(tmp_path: Path) -> None:
+    artifacts.write_array(tmp_path / "images.npy", examples().inputs)
+    artifacts.write_array(tmp_path / "labels.npy", examples().labels)
+    loaded = load_split(tmp_path)
+    assert isinstance(loaded.inputs, np.memmap)
+    np.testing.assert_array_equal(loaded.inputs, examples().inputs)
+    np.testing.assert_array_equal(loaded.labels, examples().labels)
+
+
+def test_an_epoch_shows_every_example_once_with_its_own_label() -> None:
+    data = examples()
+    batches = Batches(data, batch_size=4, seed=1)
+    assert len(batches) == 3
+    inputs = np.concatenate([batches[i][0] for i in range(3)])
+    labels = np.concatenate([batches[i][1] for i in range(3)])
+    assert sorted(labels) == list(range(10))
+    np.testing.assert_array_equal(inputs, data.inputs[labels])
+
+
+def test_order_and_views_follow_from_seed_and_epoch_alone() -> None:
+    first = Batches(examples(), 4, seed=1, augment=AUGMENT)
+    first.on_epoch_begin()
+    first.on_epoch_begin()
+    resumed = Batches(examples(), 4, seed=1, augment=AUGMENT, first_epoch=1)
+    for index in (2, 0, 1):
+        for one, other in zip(first[index], resumed[index], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_every_epoch_and_seed_has_its_own_order() -> None:
+    batches = Batches(examples(50), 50, seed=1)
+    orders = [batches[0][1]]
+    batches.on_epoch_begin()
+    batches.on_epoch_begin()
+    orders += [batches[0][1], Batches(examples(50), 50, seed=2)[0][1]]
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_keras_moves_the_batches_on_once_an_epoch() -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Recording(Batches):
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            seen.append((self.epoch, index))
+            return super().__getitem__(index)
+
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    model.fit(Recording(examples(), 4, seed=1), epochs=3, shuffle=False, verbose=0)
+    # Keras looks at the first batches once more before it begins, to learn their shapes.
+    assert seen[-9:] == [(epoch, index) for epoch in range(3) for index in range(3)]

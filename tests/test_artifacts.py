@@ -1,0 +1,58 @@
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from animals10 import artifacts
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    artifacts.write_json(path, {"old": 1})
+    with pytest.raises(ValueError, match="Out of range float"):
+        artifacts.write_json(path, {"new": float("nan")})
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_has_sorted_keys_and_six_decimals(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.json"
+    artifacts.write_json(path, {"b": [1 / 3], "a": 1})
+    assert path.read_text() == '{\n  "a": 1,\n  "b": [\n    0.333333\n  ]\n}\n'
+
+
+def test_csv_has_six_decimals(tmp_path: Path) -> None:
+    artifacts.write_csv(tmp_path / "a.csv", pd.DataFrame({"x": [1 / 3], "n": [2]}))
+    assert (tmp_path / "a.csv").read_text() == "x,n\n0.333333,2\n"
+
+
+def test_zip_does_not_depend_on_the_time(tmp_path: Path) -> None:
+    artifacts.write_zip(tmp_path / "a.zip", [("x", b"1"), ("y", b"2")])
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.namelist() == ["x", "y"]
+        assert archive.read("y") == b"2"
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def model() -> keras.Model:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(1)
+    shared = keras.layers.Dense(3, name="shared")
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, shared(keras.layers.Dense(4)(inputs)))
+
+
+def test_the_same_model_gives_the_same_bytes_and_loads_in_plain_keras(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.keras", tmp_path / "b.keras"
+    artifacts.write_model(first, model())
+    time.sleep(2.1)  # a zip counts time in steps of two seconds
+    artifacts.write_model(second, model())
+    assert first.read_bytes() == second.read_bytes()
+    x = np.ones((2, 4), "float32")
+    loaded = keras.saving.load_model(first, safe_mode=True)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model().predict(x, verbose=0))

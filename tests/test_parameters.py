@@ -1,0 +1,74 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from animals10.errors import UserError
+from animals10.parameters import Parameters, load
+
+
+def write(path: Path, values: Any) -> Path:
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return path
+
+
+def test_the_projects_own_file_is_valid(values: dict, tmp_path: Path) -> None:
+    params = load(write(tmp_path / "params.yaml", values))
+    assert params == Parameters.model_validate(values)
+    assert params.finetune.rounds == 2
+
+
+def test_an_exponent_without_a_dot_is_a_number(values: dict, tmp_path: Path) -> None:
+    text = yaml.safe_dump(values).replace("lr: 0.0001", "lr: 1e-4")
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert load(path).finetune.lr == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("finetune.lr", -1, "finetune.lr = -1 is not allowed: should be greater than 0"),
+        ("finetune.lr", "high", "finetune.lr = 'high' is not allowed"),
+        ("finetune.lr", float("inf"), "finetune.lr = inf is not allowed"),
+        ("seed", True, "seed = True is not allowed: should be a valid integer"),
+        ("train_cnn.epochs", 2.5, "train_cnn.epochs = 2.5 is not allowed"),
+        ("train_cnn.filters", [8], "must have the same length, one per block"),
+        ("backbone.name", "EfficientNetB9", "should be 'EfficientNetB0'"),
+        ("split.test", 0.8, "must leave at least 0.1 for training"),
+        ("finetune.lrr", 1, "unknown key finetune.lrr; did you mean finetune.lr?"),
+        ("sede", 1, "unknown key sede; did you mean seed?"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_it(
+    key: str, value: Any, message: str, values: dict, tmp_path: Path
+) -> None:
+    block = values
+    *folders, last = key.split(".")
+    for folder in folders:
+        block = block[folder]
+    block[last] = value
+    with pytest.raises(UserError) as caught:
+        load(write(tmp_path / "params.yaml", values))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key_is_named(values: dict, tmp_path: Path) -> None:
+    del values["finetune"]["lr"]
+    with pytest.raises(UserError, match=r"finetune\.lr is missing"):
+        load(write(tmp_path / "params.yaml", values))
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n- 2\n", ""])
+def test_what_is_no_mapping_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="params.yaml"):
+        load(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is missing"):
+        load(tmp_path / "params.yaml")

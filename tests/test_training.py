@@ -1,0 +1,93 @@
+import keras
+import numpy as np
+
+from animals10 import models
+from animals10.arrays import Batches, Examples
+from animals10.outcome import best_epoch
+from animals10.parameters import Parameters, TrainCnn
+from animals10.training import balanced_weights, fit, seed_everything
+
+
+def settings(values: dict, **changes: object) -> TrainCnn:
+    small = {"filters": [4, 8], "convolutions": [1, 1], "pool_sizes": [2, 2], "dense": 8}
+    return Parameters.model_validate(values).train_cnn.model_copy(update=small | changes)
+
+
+def colours(count: int, seed: int) -> Examples:
+    """Make images of two classes that differ in colour, with noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, count)
+    images = rng.integers(0, 120, (count, 16, 16, 3))
+    images[..., 0] += 100 * labels[:, None, None]
+    return Examples(images.astype("uint8"), labels)
+
+
+def train(values: dict, **changes: object) -> tuple[keras.Model, object]:
+    chosen = settings(values, **changes)
+    seed_everything(3)
+    model = models.cnn(16, 2, chosen)
+    history = fit(model, Batches(colours(64, 1), 8, seed=1), colours(32, 2), chosen)
+    return model, history
+
+
+def test_the_cnn_has_the_studys_layers(values: dict) -> None:
+    model = models.cnn(
+        32, 10, settings(values, filters=[4, 8, 16], convolutions=[1, 2, 1], pool_sizes=[2, 2, 2])
+    )
+    kinds = [type(layer).__name__ for layer in model.layers]
+    block = ["Conv2D", "BatchNormalization"]
+    assert kinds == [
+        "InputLayer", "Rescaling",
+        *block, "MaxPooling2D", *block, *block, "MaxPooling2D", *block, "MaxPooling2D",
+        "GlobalAveragePooling2D", "Dropout", "Dense", "Dropout", "Dense",
+    ]  # fmt: skip
+    assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == [
+        0.1,
+        0.5,
+    ]
+    out = model.predict(np.zeros((3, 32, 32, 3), "uint8"), verbose=0)
+    assert out.shape == (3, 10)
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_training_learns_and_keeps_the_best_epoch(values: dict) -> None:
+    model, history = train(values, epochs=6, lr=0.01)
+    assert list(history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr"]
+    best = best_epoch(history)
+    assert best["val_accuracy"] > 0.9
+    data = colours(32, 2)
+    loss, accuracy = model.evaluate(data.inputs, data.labels, verbose=0)
+    np.testing.assert_allclose(
+        [loss, accuracy], [best["val_loss"], best["val_accuracy"]], rtol=1e-4
+    )
+    assert best["val_loss"] == min(history["val_loss"])
+
+
+def test_training_stops_when_nothing_improves(values: dict) -> None:
+    _, history = train(values, epochs=30, patience=1, lr=0.5)
+    assert len(history) < 30
+
+
+def test_training_twice_gives_the_same_weights(values: dict) -> None:
+    one, other = (train(values, epochs=2)[0].get_weights() for _ in range(2))
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_balanced_weights_undo_the_imbalance() -> None:
+    weights = balanced_weights(np.array([0] * 30 + [1] * 10))
+    assert weights[0] * 30 == weights[1] * 10 == 20
+
+
+def test_class_weights_change_what_is_learnt(values: dict) -> None:
+    chosen = settings(values, epochs=1)
+    data = colours(64, 1)
+    rare = Examples(data.inputs[:40], np.array([0] * 36 + [1] * 4))
+    losses = []
+    for weighted in (False, True):
+        seed_everything(1)
+        model = models.cnn(16, 2, chosen)
+        picked = chosen.model_copy(update={"class_weights": weighted})
+        losses.append(fit(model, Batches(rare, 8, seed=1), rare, picked)["loss"][0])
+    assert losses[0] != losses[1]

@@ -1,0 +1,158 @@
+"""The backbone, its head, and what fine-tuning may and may not move."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from animals10 import artifacts, backbones, models
+from animals10.arrays import Examples
+from animals10.embedding import features
+from animals10.errors import UserError
+from animals10.finetuning import finetune
+from animals10.parameters import Augment, Parameters
+from animals10.training import seed_everything
+
+AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def backbone() -> keras.Model:
+    seed_everything(1)
+    return backbones.build("EfficientNetB0", SIZE, "none")
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (10, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def transfer(backbone: keras.Model) -> keras.Model:
+    copy = keras.models.clone_model(backbone)
+    copy.set_weights(backbone.get_weights())
+    return models.join(copy, models.head(1280, 2, dense=8, dropout=0.5))
+
+
+def test_the_backbone_is_keras_own_model_on_keras_own_preprocessing(
+    backbone: keras.Model, images: np.ndarray
+) -> None:
+    reference = keras.applications.EfficientNetB0(
+        include_top=False, weights=None, input_shape=(SIZE, SIZE, 3), pooling="avg"
+    )
+    reference.set_weights(backbone.get_weights())
+    prepared = keras.applications.efficientnet.preprocess_input(images.astype("float32"))
+    expected = reference.predict(prepared, verbose=0)
+    np.testing.assert_allclose(features(backbone, images, 10), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_features_do_not_depend_on_the_batch_nor_move_statistics(
+    backbone: keras.Model, images: np.ndarray
+) -> None:
+    before = backbone.get_weights()
+    whole = features(backbone, images, 10)
+    np.testing.assert_allclose(features(backbone, images, 5), whole, rtol=1e-4, atol=1e-6)
+    assert whole.shape == (10, 1280)
+    for old, new in zip(before, backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_augmented_features_differ_by_the_generator(
+    backbone: keras.Model, images: np.ndarray
+) -> None:
+    one, same, other = (
+        features(backbone, images, 5, AUGMENT, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
+def test_joined_model_equals_head_on_features(backbone: keras.Model, images: np.ndarray) -> None:
+    head = models.head(1280, 3, dense=8, dropout=0.5)
+    whole = models.join(backbone, head)
+    expected = head.predict(features(backbone, images, 10), verbose=0)
+    np.testing.assert_allclose(whole.predict(images, verbose=0), expected, rtol=1e-4)
+    np.testing.assert_allclose(
+        whole.predict(images.astype("float32"), verbose=0), expected, rtol=1e-4
+    )
+
+
+def test_finetuning_moves_the_weights_but_no_batch_statistic(
+    backbone: keras.Model, images: np.ndarray, values: dict
+) -> None:
+    model = transfer(backbone)
+    settings = Parameters.model_validate(values).finetune.model_copy(
+        update={"epochs": 1, "unfreeze": "block7", "rounds": 2, "batch_size": 5}
+    )
+    examples = Examples(images, np.arange(10) % 2)
+    base = model.get_layer("backbone")
+    before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in base.weights}
+    history, rounds = finetune(model, examples, examples, settings, AUGMENT, seed=1)
+    assert history["epoch"].tolist() == [1, 2]
+    assert list(rounds) == ["round_1", "round_2"]
+    moved = {w.path for w in base.weights if not np.array_equal(before[w.path], w.numpy())}
+    normalization = {
+        weight.path
+        for layer in base.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for weight in layer.weights
+    }
+    assert moved
+    assert not moved & normalization
+    assert all("block7" in path or "top_conv" in path for path in moved)
+
+
+def test_unfreezing_all_leaves_only_normalization_fixed(backbone: keras.Model) -> None:
+    model = transfer(backbone)
+    backbones.unfreeze(model.get_layer("backbone"), "all")
+    fixed = {
+        type(layer).__name__
+        for layer in model.get_layer("backbone").layers
+        if layer.weights and not layer.trainable
+    }
+    assert fixed == {"BatchNormalization"}
+
+
+def test_a_layer_that_does_not_exist_is_named(backbone: keras.Model) -> None:
+    with pytest.raises(UserError, match=r"finetune.unfreeze = 'block9' names no layer.*block7d?"):
+        backbones.unfreeze(transfer(backbone).get_layer("backbone"), "block9")
+
+
+def test_weights_from_a_file(backbone: keras.Model, images: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "base.weights.h5"
+    backbone.save_weights(path)
+    seed_everything(2)
+    loaded = backbones.build("EfficientNetB0", SIZE, str(path))
+    np.testing.assert_array_equal(features(loaded, images, 10), features(backbone, images, 10))
+
+
+def test_missing_weights_are_one_line() -> None:
+    with pytest.raises(UserError, match=r"backbone.weights = 'sampel' does not exist; give none"):
+        backbones.build("EfficientNetB0", SIZE, "sampel")
+
+
+def test_weights_of_another_model_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "other.weights.h5"
+    models.head(4, 2, dense=3, dropout=0).save_weights(path)
+    with pytest.raises(UserError, match=r"cannot be loaded into EfficientNetB0") as caught:
+        backbones.build("EfficientNetB0", SIZE, str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_weights_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "page.weights.h5"
+    path.write_text("<html>")
+    with pytest.raises(UserError, match=r"cannot be loaded into EfficientNetB0"):
+        backbones.build("EfficientNetB0", SIZE, str(path))
+
+
+def test_the_saved_transfer_model_answers_alike(
+    backbone: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    model = transfer(backbone)
+    artifacts.write_model(tmp_path / "m.keras", model)
+    loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
+    np.testing.assert_allclose(
+        loaded.predict(images, verbose=0), model.predict(images, verbose=0), rtol=1e-5
+    )
