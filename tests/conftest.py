@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +32,6 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def values() -> dict:
+def values() -> dict[str, Any]:
     """Return the content of params.yaml, free to be changed."""
     return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))

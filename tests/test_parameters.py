@@ -13,13 +13,13 @@ def write(path: Path, values: Any) -> Path:
     return path
 
 
-def test_the_projects_own_file_is_valid(values: dict, tmp_path: Path) -> None:
+def test_the_projects_own_file_is_valid(values: dict[str, Any], tmp_path: Path) -> None:
     params = load(write(tmp_path / "params.yaml", values))
     assert params == Parameters.model_validate(values)
     assert params.finetune.rounds == 2
 
 
-def test_an_exponent_without_a_dot_is_a_number(values: dict, tmp_path: Path) -> None:
+def test_an_exponent_without_a_dot_is_a_number(values: dict[str, Any], tmp_path: Path) -> None:
     text = yaml.safe_dump(values).replace("lr: 0.0001", "lr: 1e-4")
     path = tmp_path / "params.yaml"
     path.write_text(text, encoding="utf-8")
@@ -42,7 +42,7 @@ def test_an_exponent_without_a_dot_is_a_number(values: dict, tmp_path: Path) -> 
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it(
-    key: str, value: Any, message: str, values: dict, tmp_path: Path
+    key: str, value: Any, message: str, values: dict[str, Any], tmp_path: Path
 ) -> None:
     block = values
     *folders, last = key.split(".")
@@ -55,7 +55,7 @@ def test_a_wrong_value_is_one_line_that_names_it(
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_key_is_named(values: dict, tmp_path: Path) -> None:
+def test_a_missing_key_is_named(values: dict[str, Any], tmp_path: Path) -> None:
     del values["finetune"]["lr"]
     with pytest.raises(UserError, match=r"finetune\.lr is missing"):
         load(write(tmp_path / "params.yaml", values))

@@ -1,5 +1,8 @@
+from typing import Any
+
 import keras
 import numpy as np
+import pandas as pd
 
 from animals10 import models
 from animals10.arrays import Batches, Examples
@@ -8,7 +11,7 @@ from animals10.parameters import Parameters, TrainCnn
 from animals10.training import balanced_weights, fit, seed_everything
 
 
-def settings(values: dict, **changes: object) -> TrainCnn:
+def settings(values: dict[str, Any], **changes: object) -> TrainCnn:
     small = {"filters": [4, 8], "convolutions": [1, 1], "pool_sizes": [2, 2], "dense": 8}
     return Parameters.model_validate(values).train_cnn.model_copy(update=small | changes)
 
@@ -22,7 +25,7 @@ def colours(count: int, seed: int) -> Examples:
     return Examples(images.astype("uint8"), labels)
 
 
-def train(values: dict, **changes: object) -> tuple[keras.Model, object]:
+def train(values: dict[str, Any], **changes: object) -> tuple[keras.Model, pd.DataFrame]:
     chosen = settings(values, **changes)
     seed_everything(3)
     model = models.cnn(16, 2, chosen)
@@ -30,7 +33,7 @@ def train(values: dict, **changes: object) -> tuple[keras.Model, object]:
     return model, history
 
 
-def test_the_cnn_has_the_studys_layers(values: dict) -> None:
+def test_the_cnn_has_the_studys_layers(values: dict[str, Any]) -> None:
     model = models.cnn(
         32, 10, settings(values, filters=[4, 8, 16], convolutions=[1, 2, 1], pool_sizes=[2, 2, 2])
     )
@@ -51,7 +54,7 @@ def test_the_cnn_has_the_studys_layers(values: dict) -> None:
     np.testing.assert_allclose(out.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_training_learns_and_keeps_the_best_epoch(values: dict) -> None:
+def test_training_learns_and_keeps_the_best_epoch(values: dict[str, Any]) -> None:
     model, history = train(values, epochs=6, lr=0.01)
     assert list(history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr"]
     best = best_epoch(history)
@@ -64,12 +67,12 @@ def test_training_learns_and_keeps_the_best_epoch(values: dict) -> None:
     assert best["val_loss"] == min(history["val_loss"])
 
 
-def test_training_stops_when_nothing_improves(values: dict) -> None:
+def test_training_stops_when_nothing_improves(values: dict[str, Any]) -> None:
     _, history = train(values, epochs=30, patience=1, lr=0.5)
     assert len(history) < 30
 
 
-def test_training_twice_gives_the_same_weights(values: dict) -> None:
+def test_training_twice_gives_the_same_weights(values: dict[str, Any]) -> None:
     one, other = (train(values, epochs=2)[0].get_weights() for _ in range(2))
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
@@ -80,7 +83,7 @@ def test_balanced_weights_undo_the_imbalance() -> None:
     assert weights[0] * 30 == weights[1] * 10 == 20
 
 
-def test_class_weights_change_what_is_learnt(values: dict) -> None:
+def test_class_weights_change_what_is_learnt(values: dict[str, Any]) -> None:
     chosen = settings(values, epochs=1)
     data = colours(64, 1)
     rare = Examples(data.inputs[:40], np.array([0] * 36 + [1] * 4))

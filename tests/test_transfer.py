@@ -1,6 +1,7 @@
 """The backbone, its head, and what fine-tuning may and may not move."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -79,7 +80,7 @@ def test_joined_model_equals_head_on_features(backbone: keras.Model, images: np.
 
 
 def test_finetuning_moves_the_weights_but_no_batch_statistic(
-    backbone: keras.Model, images: np.ndarray, values: dict
+    backbone: keras.Model, images: np.ndarray, values: dict[str, Any]
 ) -> None:
     model = transfer(backbone)
     settings = Parameters.model_validate(values).finetune.model_copy(

@@ -4,7 +4,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
@@ -50,7 +50,7 @@ def fault(content: bytes) -> str | None:
         decode(content, size=32)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return "decompression bomb"
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         return "not an image"
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         return f"damaged image: {' '.join(str(error).split())}"

@@ -1,0 +1,61 @@
+"""What the split stage writes: decoded arrays, sample grid, counts."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from conftest import picture
+from PIL import Image
+
+from animals10 import artifacts, decoding, plots
+from animals10.images import decode
+
+
+def archive(path: Path) -> Path:
+    members = [(f"{name}/{i}.jpg", picture(i)) for name in ("cat", "dog") for i in range(3)]
+    artifacts.write_zip(path, members)
+    return path
+
+
+def test_photos_are_listed_with_class_and_hash(tmp_path: Path) -> None:
+    photos = decoding.list_photos(archive(tmp_path / "photos.zip"))
+    assert photos["label"].tolist() == ["cat"] * 3 + ["dog"] * 3
+    assert photos["path"][4] == "dog/1.jpg"
+    assert photos["sha256"][0] == photos["sha256"][3] != photos["sha256"][1]
+
+
+def test_decoded_rows_are_in_the_order_of_the_table(tmp_path: Path) -> None:
+    members = pd.DataFrame([("dog/2.jpg", "dog"), ("cat/0.jpg", "cat")], columns=["path", "label"])
+    folder = tmp_path / "train"
+    decoding.write_split(folder, archive(tmp_path / "p.zip"), members, ["cat", "dog"], 16)
+    images, labels = np.load(folder / "images.npy"), np.load(folder / "labels.npy")
+    assert labels.tolist() == [1, 0]
+    np.testing.assert_array_equal(images[0], decode(picture(2), 16))
+    np.testing.assert_array_equal(images[1], decode(picture(0), 16))
+
+
+def test_samples_show_every_class_about_equally() -> None:
+    labels = np.array([0] * 500 + [1] * 30 + [2] * 2)
+    rows = plots.pick_samples(labels, seed=1)
+    assert len(set(rows)) == 25
+    assert labels[rows].tolist() == sorted(labels[rows])
+    counts = np.bincount(labels[rows])
+    assert counts[2] == 2
+    assert abs(counts[0] - counts[1]) <= 1
+
+
+def test_the_sample_grid_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (25, 8, 8, 3), dtype=np.uint8)
+    for name in ("a.png", "b.png"):
+        plots.write_samples(tmp_path / name, images, [f"class {i}" for i in range(25)])
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with Image.open(tmp_path / "a.png") as grid:
+        assert min(grid.size) > 500
+
+
+def test_images_are_counted_per_class_and_split() -> None:
+    splits = pd.DataFrame({"label": ["a", "a", "b"], "split": ["train", "train", "test"]})
+    assert plots.images_per_class(splits).to_dict("records") == [
+        {"label": "a", "split": "train", "images": 2},
+        {"label": "b", "split": "test", "images": 1},
+    ]
