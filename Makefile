@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro params refetch ui test test-slow test-realdata lint types check format lock clean
+.PHONY: help setup repro params refetch ui test test-realdata lint types check format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,9 +37,6 @@ ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000
 
 test: $(READY) ## run the default tests (under 8 minutes on 2 cores)
 	pytest
-
-test-slow: $(READY) ## run the tests that take minutes
-	pytest -m slow
 
 test-realdata: $(READY) ## run the tests on the photos and weights in ../shared
 	pytest -m realdata

@@ -1,0 +1,58 @@
+"""README, `make help` and the code say the same."""
+
+import re
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+
+
+def known(values: dict[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) < 150
+
+
+def test_every_make_target_that_is_named_exists_and_has_help() -> None:
+    named = set(re.findall(r"(?:`|^    )make ([a-z-]+)", README, flags=re.MULTILINE))
+    output = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    offered = {line.split()[0] for line in output.splitlines()}
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert {"repro", "test", "help", "ui"} <= named
+    assert named <= offered
+    assert phony is not None
+    assert set(phony[1].split()) == offered
+
+
+@pytest.mark.parametrize("key", re.findall(r"-S ([\w.]+)=", README))
+def test_every_parameter_that_is_set_exists(key: str, values: dict[str, Any]) -> None:
+    assert known(values, key) is not None
+
+
+def test_every_dvc_command_exists() -> None:
+    commands = [re.split(r"\s+-|\s+HEAD", part.strip())[0] for line in COMMANDS
+                for part in line.split(";") if part.strip().startswith("dvc ")]  # fmt: skip
+    assert len(commands) >= 9
+    for command in sorted(set(commands)):
+        subprocess.run([*command.split(), "--help"], cwd=ROOT, capture_output=True, check=True)
+
+
+def test_every_stage_is_described() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE) == list(stages)
+
+
+@pytest.mark.parametrize("name", re.findall(r"`((?:src|stages|tests|plots)/[\w/.]*)`", README))
+def test_every_path_that_is_named_exists(name: str) -> None:
+    assert (ROOT / name).exists()

@@ -1,0 +1,62 @@
+"""The library, photo to head, on real photos and ImageNet weights; skipped where they are not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from animals10 import artifacts, backbones, decoding, models, splitting
+from animals10.arrays import Batches, Examples, load_split
+from animals10.embedding import features
+from animals10.fetching import Verdicts, judge
+from animals10.outcome import best_epoch
+from animals10.parameters import Parameters
+from animals10.sources import open_source
+from animals10.training import fit, seed_everything
+
+PHOTOS = ROOT.parent / "shared/data/animals10-mini.zip"
+WEIGHTS = ROOT.parent / "shared/weights/efficientnetb0_imagenet_notop.weights.h5"
+
+pytestmark = [
+    pytest.mark.realdata,
+    pytest.mark.skipif(not PHOTOS.is_file() or not WEIGHTS.is_file(), reason="no ../shared"),
+]
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples]:
+    """Decode 600 photos of ten classes, split 0.7, 0.15, 0.15."""
+    folder = tmp_path_factory.mktemp("real")
+    verdicts = Verdicts()
+    with open_source(str(PHOTOS), 0, 0) as entries:
+        artifacts.write_zip(folder / "photos.zip", judge(entries, verdicts))
+    assert verdicts.rejected == []
+    table = splitting.assign(decoding.list_photos(folder / "photos.zip"), 0.15, 0.15, seed=1)
+    classes = sorted(table["label"].unique())
+    for split, members in table.groupby("split"):
+        path = folder / str(split)
+        decoding.write_split(path, folder / "photos.zip", members, classes, 128)
+    return {path.name: load_split(path) for path in folder.iterdir() if path.is_dir()}
+
+
+def head_accuracy(splits: dict[str, Examples], values: dict[str, Any], scale: float) -> float:
+    seed_everything(1)
+    backbone = backbones.build("EfficientNetB0", 128, str(WEIGHTS.resolve()))
+    seen = {
+        name: Examples(features(backbone, np.float32(scale) * data.inputs, 64), data.labels)
+        for name, data in splits.items()
+    }
+    head = models.head(1280, 10, dense=128, dropout=0.5)
+    settings = Parameters.model_validate(values).train_frozen
+    history = fit(head, Batches(seen["train"], 32, seed=1), seen["validation"], settings)
+    return best_epoch(history)["val_accuracy"]
+
+
+def test_the_right_input_range_transfers_and_the_studys_does_not(
+    splits: dict[str, Examples], values: dict[str, Any]
+) -> None:
+    right = head_accuracy(splits, values, scale=1)
+    wrong = head_accuracy(splits, values, scale=1 / 255)
+    assert right > 0.8
+    assert wrong < right - 0.3
