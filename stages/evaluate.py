@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import mlflow
 
-from animals10 import artifacts, errors, evaluation, parameters, tracking
+from animals10 import artifacts, errors, evaluation, parameters, plots, tracking
 from animals10.arrays import load_split
 from animals10.training import seed_everything
 
@@ -32,6 +32,8 @@ def main() -> None:
             # The last split is test, the one worth a picture.
             table = evaluation.confusions(answers, classes)
             artifacts.write_csv(Path(f"plots/confusion/{name}.csv"), table)
+            figure = plots.confusion_figure(table, classes, f"{name}, on test")
+            mlflow.log_figure(figure, f"plots/confusion/{name}.png")
         artifacts.write_json(Path("metrics/evaluate.json"), scores)
         artifacts.write_json(Path("metrics/report.json"), reports)
         flat = {

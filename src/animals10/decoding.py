@@ -52,7 +52,7 @@ def write_split(
     with artifacts.replacing(folder / "images.npy") as temporary:
         images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         with zipfile.ZipFile(archive) as photos, ThreadPoolExecutor() as pool:
-            bar = tqdm(total=len(paths), desc=f"decode {folder.name}", unit="photo")
+            bar = tqdm(total=len(paths), desc=f"decode {folder.name}", unit="photo", disable=None)
             for start in range(0, len(paths), _CHUNK):
                 contents = [photos.read(path) for path in paths[start : start + _CHUNK]]
                 decoded = pool.map(decode, contents, [size] * len(contents))

@@ -29,7 +29,7 @@ def features(
         float32 array of shape (n, channels).
     """
     table = np.empty((len(images), backbone.output_shape[-1]), np.float32)
-    for start in tqdm(range(0, len(images), batch_size), desc="embed", unit="batch"):
+    for start in tqdm(range(0, len(images), batch_size), desc="embed", unit="batch", disable=None):
         batch = np.asarray(images[start : start + batch_size])
         if augment and rng:
             batch = views(batch, augment, rng)

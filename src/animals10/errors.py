@@ -9,17 +9,19 @@ class UserError(Exception):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command, and turn a `UserError` or Ctrl-C into one line and an exit code.
+    """Run a command, and turn a user's mistake or Ctrl-C into one line and an exit code.
+
+    An `OSError` (no space, no permission, a file gone) is the user's to mend as well.
 
     Args:
         main: the command, without arguments.
 
     Raises:
-        SystemExit: with code 1 after a `UserError`, 130 after Ctrl-C.
+        SystemExit: with code 1 after a mistake, 130 after Ctrl-C.
     """
     try:
         main()
-    except UserError as error:
+    except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

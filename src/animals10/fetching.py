@@ -43,7 +43,7 @@ def judge(entries: list[Entry], verdicts: Verdicts) -> Iterator[tuple[str, bytes
     verdicts.kept = {name.split("/")[0]: 0 for name, _ in candidates}
     files = [(name, entry) for name, entry in candidates if not name.endswith("/")]
     with ThreadPoolExecutor() as pool:
-        for chunk in _chunks(tqdm(files, desc="fetch", unit="file")):
+        for chunk in _chunks(tqdm(files, desc="fetch", unit="file", disable=None)):
             contents = [entry.read() for _, entry in chunk]
             for (name, _), content, reason in zip(
                 chunk, contents, pool.map(fault, contents), strict=True

@@ -1,6 +1,7 @@
 """The parameters of params.yaml: their types, their bounds, and what to say when one is wrong."""
 
 import difflib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -131,6 +132,16 @@ class Parameters(Block):
     train_frozen: TrainFrozen
     finetune: Finetune
 
+    @model_validator(mode="after")
+    def _pixels_for_every_pooling(self) -> "Parameters":
+        smallest = math.prod(self.train_cnn.pool_sizes)
+        if self.image_size < smallest:
+            raise ValueError(
+                f"image_size = {self.image_size} is too small for train_cnn.pool_sizes, "
+                f"which need {smallest}"
+            )
+        return self
+
 
 def load(path: Path = Path("params.yaml")) -> Parameters:
     """Read and check every parameter of a file.
@@ -166,6 +177,8 @@ def _explain(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{key} is missing; add it"
     rule = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if error["type"] == "value_error":  # a rule on several values names them itself
+        return rule if key == "parameters" else f"{key}: {rule}"
     return f"{key} = {error['input']!r} is not allowed: {rule}"
 
 

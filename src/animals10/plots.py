@@ -1,11 +1,15 @@
 """Pictures of the data, and the tables that DVC draws."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from animals10 import artifacts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _ROWS = 5
 
@@ -57,3 +61,26 @@ def images_per_class(splits: pd.DataFrame) -> pd.DataFrame:
         Columns label, split, images; a row for each class and split.
     """
     return splits.groupby(["label", "split"]).size().rename("images").reset_index()
+
+
+def confusion_figure(table: pd.DataFrame, classes: list[str], title: str) -> "Figure":
+    """Draw a confusion matrix, true classes in rows, with the counts.
+
+    Args:
+        table: columns actual and predicted, a row per example.
+        classes: names in the order of rows and columns.
+        title: above the matrix.
+
+    Returns:
+        A figure of its own, which needs no closing.
+    """
+    from matplotlib.figure import Figure
+    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    counts = confusion_matrix(table["actual"], table["predicted"], labels=classes)
+    axes = figure.subplots()
+    display = ConfusionMatrixDisplay(counts, display_labels=classes)
+    display.plot(ax=axes, cmap="Blues", xticks_rotation=45, colorbar=False)
+    axes.set(title=title, xlabel="predicted class", ylabel="true class")
+    return figure

@@ -149,7 +149,9 @@ def _downloaded(url: str) -> Iterator[IO[bytes]]:
             with requests.get(url, stream=True, timeout=30) as response:
                 response.raise_for_status()
                 length = int(response.headers.get("Content-Length", 0))
-                with tqdm(total=length or None, unit="B", unit_scale=True, desc="download") as bar:
+                with tqdm(
+                    total=length or None, unit="B", unit_scale=True, desc="download", disable=None
+                ) as bar:
                     for chunk in response.iter_content(2**20):
                         bar.update(file.write(chunk))
         except requests.RequestException as error:
