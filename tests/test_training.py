@@ -3,6 +3,7 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 
 from animals10 import models
 from animals10.arrays import Batches, Examples
@@ -76,6 +77,13 @@ def test_training_twice_gives_the_same_weights(values: dict[str, Any]) -> None:
     one, other = (train(values, epochs=2)[0].get_weights() for _ in range(2))
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_the_schedules_give_each_epoch_its_rate(values: dict[str, Any]) -> None:
+    _, constant = train(values, epochs=3, lr=0.01, schedule="constant")
+    assert constant["lr"].to_numpy() == pytest.approx([0.01, 0.01, 0.01])
+    _, cosine = train(values, epochs=3, lr=0.01, schedule="cosine")
+    assert cosine["lr"].to_numpy() == pytest.approx([0.01, 0.0075, 0.0025])
 
 
 def test_balanced_weights_undo_the_imbalance() -> None:

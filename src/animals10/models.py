@@ -18,7 +18,7 @@ def cnn(image_size: int, classes: int, settings: TrainCnn) -> keras.Model:
         RGB 0..255 of shape (n, image_size, image_size, 3) to probabilities of shape (n, classes).
     """
     inputs = keras.Input((image_size, image_size, 3), name="image")
-    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     blocks = zip(settings.filters, settings.convolutions, settings.pool_sizes, strict=True)
     for filters, convolutions, pool_size in blocks:
         for _ in range(convolutions):

@@ -73,6 +73,7 @@ class Training(Block):
     """What every training stage has in common."""
 
     lr: Rate
+    schedule: Literal["constant", "cosine"]
     epochs: Count
     batch_size: Count
     patience: Annotated[int, Field(ge=0)]

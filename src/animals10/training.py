@@ -1,5 +1,6 @@
 """Fitting a model: seeds, class weights, early stopping, history."""
 
+import math
 import sys
 from collections.abc import Sequence
 
@@ -39,6 +40,22 @@ def balanced_weights(labels: np.ndarray) -> dict[int, float]:
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))
 
 
+def learning_rate(settings: Training, progress: float) -> float:
+    """Give the learning rate of an epoch.
+
+    Args:
+        settings: `lr`, the rate of the first epoch, and `schedule`: constant, or cosine, which
+            falls to nearly 0 along half a wave (Loshchilov and Hutter, SGDR, ICLR 2017).
+        progress: share of the epochs that are done, in [0, 1).
+
+    Returns:
+        A rate that depends on nothing else, so that a resumed training meets the same ones.
+    """
+    if settings.schedule == "constant":
+        return settings.lr
+    return settings.lr * (1 + math.cos(math.pi * progress)) / 2
+
+
 def fit(
     model: keras.Model,
     train: Batches,
@@ -73,20 +90,23 @@ def fit(
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", patience=settings.patience, restore_best_weights=True
     )
+    first, epochs = train.epoch, settings.epochs
+    schedule = keras.callbacks.LearningRateScheduler(
+        lambda epoch: learning_rate(settings, (epoch - first) / epochs)
+    )
     weights = balanced_weights(train.examples.labels) if settings.class_weights else None
-    first = train.epoch
     history = model.fit(
         train,
         validation_data=(validation.inputs, validation.labels),
         validation_batch_size=64,
         initial_epoch=first,
-        epochs=first + settings.epochs,
+        epochs=first + epochs,
         class_weight=weights,
-        callbacks=[stopping, *callbacks],
+        callbacks=[schedule, stopping, *callbacks],
         shuffle=False,  # of the batches, which are drawn at random already
         verbose=1 if sys.stdout.isatty() else 2,
     )
     table = pd.DataFrame(history.history)
     table.insert(0, "epoch", np.arange(len(table)) + first + 1)
-    table["lr"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    table = table.rename(columns={"learning_rate": "lr"})
     return table[["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr"]]
