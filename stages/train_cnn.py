@@ -5,7 +5,7 @@ from pathlib import Path
 
 from animals10 import errors, models, outcome, parameters, tracking
 from animals10.arrays import Batches, load_split
-from animals10.training import fit, seed_everything
+from animals10.training import compile_model, fit, seed_everything
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
     seed_everything(params.seed)
     with tracking.stage_run("train_cnn", params):
         model = models.cnn(params.image_size, len(classes), settings)
+        compile_model(model, settings, settings.optimizer, settings.loss)
         history = fit(
             model,
             Batches(
@@ -27,8 +28,6 @@ def main() -> None:
             ),
             validation,
             settings,
-            optimizer=settings.optimizer,
-            loss=settings.loss,
             callbacks=[tracking.epoch_logger()],
         )
         metrics = outcome.best_epoch(history)

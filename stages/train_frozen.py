@@ -8,7 +8,7 @@ import numpy as np
 
 from animals10 import errors, models, outcome, parameters, tracking
 from animals10.arrays import Batches, Examples, load_split
-from animals10.training import fit, seed_everything
+from animals10.training import compile_model, fit, seed_everything
 
 
 def main() -> None:
@@ -24,6 +24,7 @@ def main() -> None:
     with tracking.stage_run("train_frozen", params):
         backbone = keras.saving.load_model("models/backbone.keras", safe_mode=True)
         head = models.head(views.shape[-1], len(classes), settings.dense, settings.dropout)
+        compile_model(head, settings)
         history = fit(
             head,
             Batches(train, settings.batch_size, params.seed),

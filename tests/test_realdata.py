@@ -13,7 +13,7 @@ from animals10.fetching import Verdicts, judge
 from animals10.outcome import best_epoch
 from animals10.parameters import Parameters
 from animals10.sources import open_source
-from animals10.training import fit, seed_everything
+from animals10.training import compile_model, fit, seed_everything
 
 PHOTOS = ROOT.parent / "shared/data/animals10-mini.zip"
 WEIGHTS = ROOT.parent / "shared/weights/efficientnetb0_imagenet_notop.weights.h5"
@@ -49,6 +49,7 @@ def head_accuracy(splits: dict[str, Examples], values: dict[str, Any], scale: fl
     }
     head = models.head(1280, 10, dense=128, dropout=0.5)
     settings = Parameters.model_validate(values).train_frozen
+    compile_model(head, settings)
     history = fit(head, Batches(seen["train"], 32, seed=1), seen["validation"], settings)
     return best_epoch(history)["val_accuracy"]
 

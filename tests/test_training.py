@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import keras
@@ -9,7 +10,13 @@ from animals10 import models
 from animals10.arrays import Batches, Examples
 from animals10.outcome import best_epoch
 from animals10.parameters import Parameters, TrainCnn
-from animals10.training import balanced_weights, fit, seed_everything
+from animals10.training import (
+    balanced_weights,
+    compile_model,
+    fit,
+    reset_optimizer,
+    seed_everything,
+)
 
 
 def settings(values: dict[str, Any], **changes: object) -> TrainCnn:
@@ -30,6 +37,7 @@ def train(values: dict[str, Any], **changes: object) -> tuple[keras.Model, pd.Da
     chosen = settings(values, **changes)
     seed_everything(3)
     model = models.cnn(16, 2, chosen)
+    compile_model(model, chosen)
     history = fit(model, Batches(colours(64, 1), 8, seed=1), colours(32, 2), chosen)
     return model, history
 
@@ -86,6 +94,17 @@ def test_the_schedules_give_each_epoch_its_rate(values: dict[str, Any]) -> None:
     assert cosine["lr"].to_numpy() == pytest.approx([0.01, 0.0075, 0.0025])
 
 
+def test_a_reset_optimizer_goes_on_as_a_fresh_one(values: dict[str, Any]) -> None:
+    chosen, ends = settings(values, epochs=1), []
+    for renew in (reset_optimizer, partial(compile_model, settings=chosen)):
+        model, _ = train(values, epochs=1)
+        renew(model)
+        fit(model, Batches(colours(64, 1), 8, seed=1), colours(32, 2), chosen)
+        ends.append(model.get_weights())
+    for reset, fresh in zip(*ends, strict=True):
+        np.testing.assert_allclose(reset, fresh, rtol=1e-5, atol=1e-7)
+
+
 def test_balanced_weights_undo_the_imbalance() -> None:
     weights = balanced_weights(np.array([0] * 30 + [1] * 10))
     assert weights[0] * 30 == weights[1] * 10 == 20
@@ -100,5 +119,6 @@ def test_class_weights_change_what_is_learnt(values: dict[str, Any]) -> None:
         seed_everything(1)
         model = models.cnn(16, 2, chosen)
         picked = chosen.model_copy(update={"class_weights": weighted})
+        compile_model(model, picked)
         losses.append(fit(model, Batches(rare, 8, seed=1), rare, picked)["loss"][0])
     assert losses[0] != losses[1]

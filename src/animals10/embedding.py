@@ -30,7 +30,8 @@ def features(
     """
     table = np.empty((len(images), backbone.output_shape[-1]), np.float32)
     for start in tqdm(range(0, len(images), batch_size), desc="embed", unit="batch", disable=None):
-        batch = np.asarray(images[start : start + batch_size])
+        # One type for plain and augmented batches, or the backend compiles the model for each.
+        batch = images[start : start + batch_size].astype("float32")
         if augment and rng:
             batch = views(batch, augment, rng)
         table[start : start + len(batch)] = backbone.predict_on_batch(batch)

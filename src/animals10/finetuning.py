@@ -9,7 +9,7 @@ from animals10 import backbones
 from animals10.arrays import Batches, Examples
 from animals10.outcome import best_epoch
 from animals10.parameters import Augment, Finetune
-from animals10.training import fit
+from animals10.training import compile_model, fit, reset_optimizer
 
 
 def finetune(
@@ -39,9 +39,11 @@ def finetune(
     histories: list[pd.DataFrame] = []
     rounds: dict[str, dict[str, float]] = {}
     best = model.get_weights()
+    compile_model(model, settings)
     for number in range(1, settings.rounds + 1):
         first = sum(map(len, histories))
         batches = Batches(train, settings.batch_size, seed, augment, first_epoch=first)
+        reset_optimizer(model)
         histories.append(fit(model, batches, validation, settings, callbacks=callbacks))
         rounds[f"round_{number}"] = best_epoch(histories[-1])
         if rounds[f"round_{number}"]["val_loss"] == min(r["val_loss"] for r in rounds.values()):
