@@ -68,6 +68,18 @@ def test_a_plain_repro_is_named_by_code_and_parameters(params: Parameters) -> No
 
 
 @pytest.mark.usefixtures("project")
+def test_a_name_used_again_with_other_parameters_is_another_run(
+    params: Parameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "again")
+    for chosen in (params, params.model_copy(update={"seed": 1})):
+        with tracking.stage_run("train_cnn", chosen):
+            pass
+    parents = runs()[lambda table: table["tags.level"] == "experiment"]
+    assert parents["params.seed"].tolist() == ["1", "42"]
+
+
+@pytest.mark.usefixtures("project")
 def test_a_failure_is_recorded_and_not_hidden(params: Parameters) -> None:
     with pytest.raises(RuntimeError, match="boom"), tracking.stage_run("train_cnn", params):
         raise RuntimeError("boom")

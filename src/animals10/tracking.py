@@ -37,21 +37,18 @@ def stage_run(stage: str, params: Parameters) -> Iterator[Run]:
     """
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         mlflow.set_tracking_uri(f"sqlite:///{workspace.root() / 'mlflow.db'}")
-    experiment = _experiment()
-    parent = _parent(experiment, params)
-    tags = {**_provenance(params), "mlflow.parentRunId": parent.info.run_id}
-    client = mlflow.MlflowClient()
-    child = client.create_run(experiment.experiment_id, tags=tags, run_name=stage)
-    client.update_run(parent.info.run_id, status="RUNNING")
-    status = "FAILED"
-    try:
-        # By id, since MLFLOW_RUN_ID in the environment would otherwise take the run's place.
-        with mlflow.start_run(run_id=child.info.run_id) as active:
+    # It would take the place of the run that is to be opened.
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    experiment_id, tags = _experiment(), _provenance(params)
+    with mlflow.start_run(
+        run_id=_find_parent(experiment_id, tags),
+        run_name=tags["experiment"],
+        tags={**tags, "level": "experiment"},
+    ):
+        mlflow.log_params(_flat(params.model_dump()))
+        with mlflow.start_run(run_name=stage, nested=True, tags=tags) as child:
             mlflow.log_params(_flat(getattr(params, stage, params).model_dump()))
-            yield active
-        status = "FINISHED"
-    finally:
-        client.set_terminated(parent.info.run_id, status)
+            yield child
 
 
 def log_to_experiment(run: Run, metrics: dict[str, float]) -> None:
@@ -61,9 +58,7 @@ def log_to_experiment(run: Run, metrics: dict[str, float]) -> None:
         run: a child run.
         metrics: values by name.
     """
-    parent_id = run.data.tags["mlflow.parentRunId"]
-    for name, value in metrics.items():
-        mlflow.MlflowClient().log_metric(parent_id, name, value)
+    mlflow.log_metrics(metrics, run_id=run.data.tags["mlflow.parentRunId"])
 
 
 def epoch_logger() -> keras.callbacks.Callback:
@@ -97,7 +92,7 @@ def log_files(paths: Iterable[Path]) -> None:
         mlflow.log_artifact(str(path), str(path.parent))
 
 
-def _experiment() -> Experiment:
+def _experiment() -> str:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
     # Artifacts stay beside the database; MLflow would put them in the current folder.
     is_local = mlflow.get_tracking_uri().startswith("sqlite:///")
@@ -108,26 +103,17 @@ def _experiment() -> Experiment:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was faster
             raise
-    return mlflow.set_experiment(name)
+    experiment: Experiment = mlflow.set_experiment(name)
+    return experiment.experiment_id
 
 
-def _parent(experiment: Experiment, params: Parameters) -> Run:
-    tags = _provenance(params)
-    client = mlflow.MlflowClient()
-    found = client.search_runs(
-        [experiment.experiment_id],
-        f"tags.experiment = '{tags['experiment']}' and tags.level = 'experiment'",
+def _find_parent(experiment_id: str, tags: dict[str, str]) -> str | None:
+    # By parameters as well, since a run's cannot change and an experiment's name may be reused.
+    query = {"level": "experiment"} | {key: tags[key] for key in ("experiment", "parameters")}
+    found = mlflow.MlflowClient().search_runs(
+        [experiment_id], " and ".join(f"tags.{key} = '{value}'" for key, value in query.items())
     )
-    if found:
-        return found[0]
-    parent = client.create_run(
-        experiment.experiment_id,
-        tags={**tags, "level": "experiment"},
-        run_name=tags["experiment"],
-    )
-    for key, value in _flat(params.model_dump()).items():
-        client.log_param(parent.info.run_id, key, value)
-    return parent
+    return found[0].info.run_id if found else None
 
 
 def _provenance(params: Parameters) -> dict[str, str]:
@@ -136,7 +122,7 @@ def _provenance(params: Parameters) -> dict[str, str]:
     # A plain `dvc repro` has no experiment's name: code and parameters name it.
     name = os.environ.get("DVC_EXP_NAME") or f"repro-{revision[:7]}-{digest[:7]}"
     data = hashlib.sha256(Path("data/splits.csv").read_bytes()).hexdigest()
-    return {"experiment": name, "revision": revision, "data": data}
+    return {"experiment": name, "revision": revision, "data": data, "parameters": digest}
 
 
 def _revision() -> str:
