@@ -89,7 +89,7 @@ def reset_optimizer(model: keras.Model) -> None:
     """
     for variable in model.optimizer.variables:
         if variable is not model.optimizer.learning_rate:
-            variable.assign(keras.ops.zeros_like(variable))
+            variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
 
 
 def fit(
