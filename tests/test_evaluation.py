@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from animals10 import drawing
 from animals10.arrays import Examples
 from animals10.evaluation import Answers, answer, calibration_error, confusions, report, scores
 
@@ -21,18 +22,7 @@ STUDY = np.array(
         [11, 2, 0, 14, 14, 8, 1, 9, 52, 179],
     ]
 )
-CLASSES = [
-    "cane",
-    "cavallo",
-    "elefante",
-    "farfalla",
-    "gallina",
-    "gatto",
-    "mucca",
-    "pecora",
-    "ragno",
-    "scoiattolo",
-]
+CLASSES = list(drawing.CLASSES)
 
 
 @pytest.fixture
