@@ -28,8 +28,10 @@ repro: params ## run the whole pipeline and print the comparison of the models
 params: $(READY) ## check params.yaml
 	@python -m animals10 params
 
-refetch: params ## collect the photos again, when those behind an unchanged source have changed
+refetch: params ## read photos and weights again, when they changed behind an unchanged parameter
 	dvc repro --force --single-item fetch
+	dvc repro split
+	dvc repro --force --single-item embed
 	dvc repro
 
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from animals10 import artifacts, errors, parameters
+from animals10 import artifacts, errors, parameters, weights
 from animals10.fetching import Verdicts, judge
 from animals10.sources import open_source
 
@@ -12,6 +12,7 @@ from animals10.sources import open_source
 def main() -> None:
     """Write data/photos.zip, data/rejected.csv and metrics/fetch.json."""
     params = parameters.load()
+    weights.find(params.backbone.weights)  # now, not when the first training has ended
     verdicts = Verdicts()
     fetch = params.fetch
     with open_source(fetch.source, fetch.images_per_class, params.seed) as entries:

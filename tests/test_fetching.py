@@ -72,6 +72,18 @@ def test_an_empty_class_is_an_error(files: dict[str, bytes], message: str) -> No
         fetch(two_classes() | files)
 
 
+def test_a_source_that_is_split_already_is_refused() -> None:
+    files = {f"{split}/{name}": data for split in ("test", "train")
+             for name, data in two_classes().items()}  # fmt: skip
+    with pytest.raises(UserError, match="split already: test, train each have a folder 'cat'"):
+        fetch(files)
+
+
+def test_folders_within_a_class_belong_to_it() -> None:
+    kept, _ = fetch(two_classes() | {"cat/indoor/9.jpg": picture(9)})
+    assert "cat/indoor/9.jpg" in kept
+
+
 def test_one_class_is_an_error() -> None:
     with pytest.raises(UserError, match=r"has 1 class\(es\): cat; at least 2"):
         fetch({"raw-img/cat/1.jpg": picture(1)})

@@ -57,6 +57,20 @@ def test_what_is_no_image_has_a_reason(content: bytes, reason: str) -> None:
     assert str(fault(content)).startswith(reason)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_metadata_is_a_reason_and_no_crash() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 40)).save(buffer, "JPEG", exif=exif)
+    content = buffer.getvalue()
+    for position in range(20, 60):  # over the whole of the EXIF block
+        for value in (0, 2, 7, 255):
+            mutated = content[:position] + bytes([value]) + content[position + 1 :]
+            reason = fault(mutated)
+            assert reason is None or reason.startswith(("damaged image", "not an image"))
+
+
 def test_a_decompression_bomb_is_refused_before_it_is_decoded() -> None:
     buffer = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(buffer, "PNG")

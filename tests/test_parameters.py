@@ -34,10 +34,10 @@ def test_an_exponent_without_a_dot_is_a_number(values: dict[str, Any], tmp_path:
         ("finetune.lr", float("inf"), "finetune.lr = inf is not allowed"),
         ("seed", True, "seed = True is not allowed: should be a valid integer"),
         ("train_cnn.epochs", 2.5, "train_cnn.epochs = 2.5 is not allowed"),
+        ("fetch", 3, "fetch = 3 is not allowed: should be a block of keys"),
         ("train_cnn.filters", [8], "must have the same length, one per block"),
         ("backbone.name", "EfficientNetB9", "should be 'EfficientNetB0'"),
         ("split.test", 0.8, "must leave at least 0.1 for training"),
-        ("train_cnn.pool_sizes", [8, 8, 8], "image_size = 128 is too small for"),
         ("finetune.lrr", 1, "unknown key finetune.lrr; did you mean finetune.lr?"),
         ("sede", 1, "unknown key sede; did you mean seed?"),
     ],
@@ -54,6 +54,13 @@ def test_a_wrong_value_is_one_line_that_names_it(
         load(write(tmp_path / "params.yaml", values))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_pools_must_fit_the_image(values: dict[str, Any], tmp_path: Path) -> None:
+    values["image_size"] = 128
+    values["train_cnn"]["pool_sizes"] = [8] * len(values["train_cnn"]["filters"])
+    with pytest.raises(UserError, match="image_size = 128 is too small for train_cnn.pool_sizes"):
+        load(write(tmp_path / "params.yaml", values))
 
 
 def test_a_missing_key_is_named(values: dict[str, Any], tmp_path: Path) -> None:

@@ -87,6 +87,31 @@ def test_relative_paths_are_found_from_a_temporary_copy(
     assert len(contents("photos")) == 12
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_a_damaged_archive_is_one_line(kind: str, photos: Path) -> None:
+    path = photos.parent / f"damaged.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("cat/1.txt", "some text " * 1000)
+    else:
+        with tarfile.open(path, "w:gz") as file:
+            file.add(photos, ".")
+    content = bytearray(path.read_bytes())
+    content[60:70] = b"\xff" * 10
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="not a readable zip or tar") as caught:
+        contents(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_linked_class_folders_are_read(photos: Path) -> None:
+    links = photos.parent / "links"
+    links.mkdir()
+    for name in ("cat", "dog"):
+        (links / name).symlink_to(photos / name)
+    assert contents(str(links)) == contents(str(photos))
+
+
 def test_an_encrypted_archive_is_refused(archive: Path) -> None:
     content = bytearray(archive.read_bytes())
     # Bit 0 of the flags, in the first local header and in the first central one.

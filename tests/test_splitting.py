@@ -63,6 +63,19 @@ def test_a_photo_under_two_labels_stays_in_one_split() -> None:
     assert (splits.groupby("sha256")["split"].nunique() == 1).all()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_many_copies_of_one_photo_do_not_starve_training(seed: int) -> None:
+    table = photos(cat=100)
+    table["sha256"] = [hash_of("copy", 0)] * 60 + table["sha256"].tolist()[60:]
+    counts = shares(assign(table, 0.2, 0.2, seed))
+    assert counts == {("cat", "train"): 60, ("cat", "validation"): 20, ("cat", "test"): 20}
+
+
+@pytest.mark.parametrize("count", [3, 4, 6, 8])
+def test_large_shares_leave_something_for_training(count: int) -> None:
+    assert shares(assign(photos(cat=count), 0.45, 0.45, 1))[("cat", "train")] >= 1
+
+
 def test_tiny_classes_have_one_photo_in_each_split() -> None:
     counts = shares(assign(photos(cat=3, dog=100), 0.1, 0.1, 1))
     assert [counts[("cat", split)] for split in ("train", "validation", "test")] == [1, 1, 1]

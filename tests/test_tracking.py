@@ -1,5 +1,7 @@
 """Against a real MLflow store in a temporary folder."""
 
+import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ import pandas as pd
 import pytest
 
 from animals10 import models, outcome, tracking
+from animals10.errors import UserError
 from animals10.parameters import Parameters
+from animals10.training import compile_model
 
 
 @pytest.fixture
@@ -113,11 +117,42 @@ def test_another_store_is_honoured(
 ) -> None:
     uri = f"sqlite:///{project / 'elsewhere.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    mlflow.set_tracking_uri(uri)
     with tracking.stage_run("train_cnn", params):
         pass
     assert (project / "elsewhere.db").is_file()
     assert not (project / "mlflow.db").exists()
+
+
+@pytest.mark.usefixtures("project")
+def test_other_data_or_changed_code_is_another_run(params: Parameters) -> None:
+    for text in ("path,label\n", "path,label\na,b\n"):
+        Path("data/splits.csv").write_text(text)
+        with tracking.stage_run("train_cnn", params):
+            pass
+    assert (runs()["tags.level"] == "experiment").sum() == 2
+    for command in (
+        ["git", "init", "--quiet"],
+        ["git", "add", "data/splits.csv"],
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x"],
+    ):
+        subprocess.run(command, check=True)
+    Path("src").mkdir()
+    Path("src/new.py").write_text("x = 1\n")
+    subprocess.run(["git", "add", "src"], check=True)
+    with tracking.stage_run("train_cnn", params):
+        pass
+    assert runs()["tags.revision"].str.fullmatch("[0-9a-f]{40}-dirty").sum() == 2
+
+
+@pytest.mark.usefixtures("project")
+def test_a_store_that_cannot_be_used_is_one_line(
+    params: Parameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://x")
+    message = "MLFLOW_TRACKING_URI = 'nonsense://x' cannot be used"
+    with pytest.raises(UserError, match=message) as e, tracking.stage_run("train_cnn", params):
+        pass
+    assert "\n" not in str(e.value)
 
 
 # MLflow's own, when it loads a model
@@ -127,6 +162,8 @@ def test_a_training_leaves_its_files_curves_and_model(project: Path, params: Par
         update={"filters": [4], "convolutions": [1], "pool_sizes": [2]}
     )
     model = models.cnn(16, 2, settings)
+    compile_model(model, settings)
+    model.fit(np.zeros((4, 16, 16, 3)), np.zeros(4), verbose=0)
     history = pd.DataFrame(
         {"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.1, 0.2], "val_loss": [2.0, 3.0],
          "val_accuracy": [0.3, 0.2], "lr": [0.1, 0.1]}
@@ -145,5 +182,7 @@ def test_a_training_leaves_its_files_curves_and_model(project: Path, params: Par
     expected = keras.saving.load_model(project / "models/cnn.keras").predict(example, verbose=0)
     np.testing.assert_allclose(loaded.predict(example), expected, rtol=1e-5)
     np.testing.assert_array_equal(loaded.input_example, example)
+    with zipfile.ZipFile(project / "models/cnn.keras") as archive:
+        assert b"optimizer" not in archive.read("model.weights.h5")
     assert (project / "plots/history/cnn.csv").read_text().startswith("epoch,loss,accuracy")
     assert '"val_accuracy": 0.3' in (project / "metrics/train_cnn.json").read_text()

@@ -8,6 +8,7 @@ import pytest
 
 from animals10 import models
 from animals10.arrays import Batches, Examples
+from animals10.errors import UserError
 from animals10.outcome import best_epoch
 from animals10.parameters import Parameters, TrainCnn
 from animals10.training import (
@@ -108,6 +109,11 @@ def test_a_reset_optimizer_goes_on_as_a_fresh_one(values: dict[str, Any]) -> Non
 def test_balanced_weights_undo_the_imbalance() -> None:
     weights = balanced_weights(np.array([0] * 30 + [1] * 10))
     assert weights[0] * 30 == weights[1] * 10 == 20
+
+
+def test_a_training_that_diverges_is_one_line(values: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"diverged in epoch 1 with lr = 1e\+30; |lower lr"):
+        train(values, epochs=2, lr=1e30, optimizer="sgd", activation="elu")
 
 
 def test_class_weights_change_what_is_learnt(values: dict[str, Any]) -> None:

@@ -129,7 +129,7 @@ def test_weights_from_a_file(backbone: keras.Model, images: np.ndarray, tmp_path
 
 
 def test_missing_weights_are_one_line() -> None:
-    with pytest.raises(UserError, match=r"backbone.weights = 'sampel' does not exist; give none"):
+    with pytest.raises(UserError, match=r"backbone.weights = 'sampel' is not a file; give none"):
         backbones.build("EfficientNetB0", SIZE, "sampel")
 
 

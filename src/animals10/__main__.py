@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from animals10 import comparison, errors, parameters
+from animals10 import comparison, errors, parameters, weights
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     )
     command = parser.parse_args().command
     if command == "params":
-        parameters.load()
+        weights.find(parameters.load().backbone.weights)
         print("params.yaml is valid")
     else:
         print(comparison.table(_metrics("evaluate"), _sizes()))

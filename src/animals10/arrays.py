@@ -76,7 +76,8 @@ class Batches(keras.utils.PyDataset):
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         inputs = self.examples.inputs[rows]
         if self.augment:
-            rng = np.random.default_rng([self.seed, self.epoch, index])
+            # Never [..., 0], which is the stream of the order.
+            rng = np.random.default_rng([self.seed, self.epoch, 1 + index])
             inputs = views(inputs, self.augment, rng)
         return inputs, self.examples.labels[rows]
 

@@ -2,8 +2,8 @@
 
 import keras
 
-from animals10 import workspace
 from animals10.errors import UserError
+from animals10.weights import find
 
 BACKBONES = {"EfficientNetB0": keras.applications.EfficientNetB0}
 
@@ -24,12 +24,7 @@ def build(name: str, image_size: int, weights: str) -> keras.Model:
     Raises:
         UserError: there are no such weights, or they are not this backbone's.
     """
-    path = workspace.root() / weights
-    if weights not in ("none", "imagenet") and not path.is_file():
-        raise UserError(
-            f"backbone.weights = {weights!r} does not exist; "
-            "give none, imagenet, or the path of a .weights.h5 file"
-        )
+    path = find(weights)
     try:
         backbone: keras.Model = BACKBONES[name](
             include_top=False,
@@ -38,7 +33,7 @@ def build(name: str, image_size: int, weights: str) -> keras.Model:
             pooling="avg",
             name="backbone",
         )
-        if weights not in ("none", "imagenet"):
+        if path:
             backbone.load_weights(path)
     except Exception as error:  # a download or an HDF5 file fails in many ways
         raise UserError(

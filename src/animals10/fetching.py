@@ -26,8 +26,8 @@ class Verdicts:
 def judge(entries: list[Entry], verdicts: Verdicts) -> Iterator[tuple[str, bytes]]:
     """Yield the photos among the files of a source.
 
-    The folder directly above the photos, whatever wraps it, is the class; hidden and stray files
-    are rejected.
+    The first folders below whatever wraps them all are the classes; hidden and stray files are
+    rejected, under their names in the source.
 
     Args:
         entries: all files and folders of the source, sorted by name.
@@ -37,19 +37,21 @@ def judge(entries: list[Entry], verdicts: Verdicts) -> Iterator[tuple[str, bytes
         (`<class>/<file>`, the file's bytes unchanged), in the order of the entries.
 
     Raises:
-        UserError: after the last photo, when fewer than two classes have photos or one has none.
+        UserError: the source looks split already; or, after the last photo, fewer than two classes
+            have photos or one has none.
     """
     candidates = _in_classes(entries, verdicts)
+    _refuse_split([name for name, _ in candidates])
     verdicts.kept = {name.split("/")[0]: 0 for name, _ in candidates}
     files = [(name, entry) for name, entry in candidates if not name.endswith("/")]
     with ThreadPoolExecutor() as pool:
         for chunk in _chunks(tqdm(files, desc="fetch", unit="file", disable=None)):
             contents = [entry.read() for _, entry in chunk]
-            for (name, _), content, reason in zip(
+            for (name, entry), content, reason in zip(
                 chunk, contents, pool.map(fault, contents), strict=True
             ):
                 if reason:
-                    verdicts.rejected.append((name, reason))
+                    verdicts.rejected.append((entry.name, reason))
                 else:
                     verdicts.kept[name.split("/")[0]] += 1
                     yield name, content
@@ -90,6 +92,20 @@ def _wrapper_depth(names: list[str]) -> int:
         if len(tops) != 1 or not any(len(parts) > depth + 1 for parts in folders):
             return depth
         depth += 1
+
+
+def _refuse_split(names: list[str]) -> None:
+    """Refuse train/cat/1.jpg, test/cat/2.jpg, which would be learnt as classes train and test."""
+    inner: dict[str, set[str]] = {}
+    for name in names:
+        if not name.endswith("/"):
+            top, *folders = name.split("/")[:-1]
+            inner.setdefault(top, set()).add(folders[0] if folders else "")
+    if len(inner) > 1 and (shared := set.intersection(*inner.values()) - {""}):
+        raise UserError(
+            f"the source looks split already: {', '.join(sorted(inner))} each have a folder "
+            f"{min(shared)!r}; give one folder per class, the pipeline splits by itself"
+        )
 
 
 def _chunks(items: Iterable[tuple[str, Entry]]) -> Iterator[list[tuple[str, Entry]]]:

@@ -1,12 +1,18 @@
 """From the bytes of one file to one RGB image, or to the reason why it is none."""
 
 import io
+import struct
 import warnings
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+LARGEST_IMAGE = 89_478_485  # pixels; where Pillow begins to suspect a bomb
+UNDECODABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error)  # what Pillow raises
+
+# Pillow warns of odd metadata that it can live with. For good, since threads share the filters.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode(content: bytes, size: int) -> np.ndarray:
@@ -22,17 +28,15 @@ def decode(content: bytes, size: int) -> np.ndarray:
         uint8 RGB array of shape (size, size, 3), values 0..255.
 
     Raises:
-        OSError, ValueError, SyntaxError, Image.DecompressionBombError: it cannot be decoded.
+        Image.DecompressionBombError, or one of `UNDECODABLE`: it cannot be decoded.
     """
-    with warnings.catch_warnings():
-        # Pillow warns where it suspects a bomb, and of odd metadata it can live with.
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            # Decodes large JPEGs at a fraction of their size, never below twice the result's.
-            image.draft("RGB", (2 * size, 2 * size))
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            return np.asarray(upright.resize((size, size), Image.Resampling.BILINEAR))
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        if image.width * image.height > LARGEST_IMAGE:
+            raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+        # Decodes large JPEGs at a fraction of their size, never below twice the result's.
+        image.draft("RGB", (2 * size, 2 * size))
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        return np.asarray(upright.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def fault(content: bytes) -> str | None:
@@ -48,10 +52,10 @@ def fault(content: bytes) -> str | None:
         return "empty file"
     try:
         decode(content, size=32)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         return "decompression bomb"
     except UnidentifiedImageError:
         return "not an image"
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except UNDECODABLE as error:
         return f"damaged image: {' '.join(str(error).split())}"
     return None

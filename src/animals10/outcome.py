@@ -46,7 +46,8 @@ def save(
         metrics: the stage's metrics; the number of parameters is added.
         example: uint8 images of shape (n, size, size, 3) for the record.
     """
-    plain = keras.models.clone_model(model)
+    # By configuration, since Keras's clone_model would compile the copy too.
+    plain = type(model).from_config(model.get_config())
     plain.set_weights(model.get_weights())
     files = [Path(f"plots/history/{name}.csv"), Path(f"metrics/{stage}.json")]
     artifacts.write_model(Path(f"models/{name}.keras"), plain)

@@ -178,6 +178,8 @@ def _explain(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{key} is missing; add it"
     rule = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if error["type"] == "model_type":
+        rule = "should be a block of keys"
     if error["type"] == "value_error":  # a rule on several values names them itself
         return rule if key == "parameters" else f"{key}: {rule}"
     return f"{key} = {error['input']!r} is not allowed: {rule}"

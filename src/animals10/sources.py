@@ -4,9 +4,13 @@ Every source is a list of `Entry`: a name inside the source and a way to read it
 are read in place and never extracted, so no member can land outside the project.
 """
 
+import gzip
+import lzma
+import os
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +27,15 @@ from animals10 import drawing, workspace
 from animals10.errors import UserError
 
 KAGGLE_DATASET = "alessiocorrado99/animals10"
+_DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # an unknown kind of compression
+)
 LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger, but a bomb in an archive is
 
 
@@ -60,7 +73,7 @@ def open_source(source: str, images_per_class: int, seed: int) -> Iterator[list[
     elif source.startswith(("http://", "https://")):
         with _downloaded(source) as archive, _archive(archive, source) as entries:
             yield entries
-    elif (path := workspace.root() / source).is_dir():
+    elif (path := workspace.root() / Path(source).expanduser()).is_dir():
         yield _folder(path)
     elif path.is_file():
         with path.open("rb") as file, _archive(file, source) as entries:
@@ -89,13 +102,12 @@ def _draw(name: str, kind: int, index: int, seed: int) -> bytes:
 
 
 def _folder(root: Path) -> list[Entry]:
-    return [
-        Entry(f"{path.relative_to(root).as_posix()}/", bytes)
-        if path.is_dir()
-        else Entry(path.relative_to(root).as_posix(), path.read_bytes)
-        for path in sorted(root.rglob("*"))
-        if path.is_dir() or path.is_file()
-    ]
+    entries = []
+    for folder, _, files in os.walk(root, followlinks=True):
+        inside = Path(folder).relative_to(root)
+        entries.append(Entry(f"{inside.as_posix()}/", bytes))
+        entries += [Entry((inside / f).as_posix(), (root / inside / f).read_bytes) for f in files]
+    return sorted(entries, key=lambda entry: entry.name)
 
 
 @contextmanager
@@ -108,9 +120,10 @@ def _archive(file: IO[bytes], source: str) -> Iterator[list[Entry]]:
             file.seek(0)
             with tarfile.open(fileobj=file) as tar:
                 yield _tar_entries(tar)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except _DAMAGED as error:
         raise UserError(
-            f"fetch.source = {source!r} is not a readable zip or tar ({error}); "
+            f"fetch.source = {source!r} is not a readable zip or tar "
+            f"({' '.join(str(error).split())}); "
             "download or pack it again"
         ) from None
 

@@ -50,12 +50,14 @@ def _assign_class(
     for group, size in members.groupby("group").size().items():
         if group in split_of:  # the same photo under an earlier label
             counts[split_of[str(group)]] += int(size)
-    wanted = {split: max(1, round(len(members) * share)) for split, share in shares.items()}
+    wanted = {split: max(1, int(len(members) * share)) for split, share in shares.items()}
     for group, photos in members.sort_values(["order", "path"]).groupby("group", sort=False):
         if group not in split_of:
-            split = next((s for s in wanted if counts[s] < wanted[s]), "train")
+            size = len(photos)
+            # Where it brings the count nearer to what is wanted; a large group is for training.
+            split = next((s for s in wanted if counts[s] + size / 2 <= wanted[s]), "train")
             split_of[str(group)] = split
-            counts[split] += len(photos)
+            counts[split] += size
     if any(not counts[split] for split in SPLITS):
         raise UserError(
             f"class {label!r} has {members['group'].nunique()} different photo(s), too few for "

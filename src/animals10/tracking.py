@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 
 from animals10 import workspace
+from animals10.errors import UserError
 from animals10.parameters import Parameters
 
 _EXPERIMENT = "animals10"
@@ -34,9 +35,10 @@ def stage_run(stage: str, params: Parameters) -> Iterator[Run]:
 
     Yields:
         The child run, active.
+
+    Raises:
+        UserError: the store cannot be used.
     """
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        mlflow.set_tracking_uri(f"sqlite:///{workspace.root() / 'mlflow.db'}")
     # It would take the place of the run that is to be opened.
     os.environ.pop("MLFLOW_RUN_ID", None)
     experiment_id, tags = _experiment(), _provenance(params)
@@ -45,19 +47,20 @@ def stage_run(stage: str, params: Parameters) -> Iterator[Run]:
         run_name=tags["experiment"],
         tags={**tags, "level": "experiment"},
     ):
-        mlflow.log_params(_flat(params.model_dump()))
+        mlflow.log_params(flat(params.model_dump(), "."))
         with mlflow.start_run(run_name=stage, nested=True, tags=tags) as child:
-            mlflow.log_params(_flat(getattr(params, stage, params).model_dump()))
+            mlflow.log_params(flat(getattr(params, stage, params).model_dump(), "."))
             yield child
 
 
 def log_to_experiment(run: Run, metrics: dict[str, float]) -> None:
-    """Log metrics to the experiment's run too, where experiments are compared.
+    """Log metrics to a run and to its experiment's, where experiments are compared.
 
     Args:
-        run: a child run.
+        run: the active run.
         metrics: values by name.
     """
+    mlflow.log_metrics(metrics)
     mlflow.log_metrics(metrics, run_id=run.data.tags["mlflow.parentRunId"])
 
 
@@ -66,6 +69,26 @@ def epoch_logger() -> keras.callbacks.Callback:
     return keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: mlflow.log_metrics(logs, step=epoch + 1)
     )
+
+
+def flat(values: dict[str, Any], separator: str = "/") -> dict[str, Any]:
+    """Flatten nested dictionaries, joining the keys, as MLflow takes parameters and metrics.
+
+    Args:
+        values: dictionaries of dictionaries of values.
+        separator: between the keys.
+
+    Returns:
+        A dictionary of values.
+    """
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            inner = flat(value, separator)
+            result |= {f"{key}{separator}{name}": item for name, item in inner.items()}
+        else:
+            result[key] = value
+    return result
 
 
 def log_model(model: keras.Model, example: np.ndarray) -> None:
@@ -93,23 +116,28 @@ def log_files(paths: Iterable[Path]) -> None:
 
 
 def _experiment() -> str:
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
-    # Artifacts stay beside the database; MLflow would put them in the current folder.
-    is_local = mlflow.get_tracking_uri().startswith("sqlite:///")
-    location = (workspace.root() / "mlruns").as_uri() if is_local else None
+    # Beside the default store; MLflow would put artifacts into the current folder, maybe a copy.
+    location = None if uri else (workspace.root() / "mlruns").as_uri()
+    mlflow.set_tracking_uri(uri or f"sqlite:///{workspace.root() / 'mlflow.db'}")
     try:
         if mlflow.get_experiment_by_name(name) is None:
             mlflow.create_experiment(name, artifact_location=location)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was faster
-            raise
+            raise UserError(
+                f"MLFLOW_TRACKING_URI = {uri!r} cannot be used: "
+                f"{' '.join(str(error).split())[:300]}; start that server, or unset the variable"
+            ) from None
     experiment: Experiment = mlflow.set_experiment(name)
     return experiment.experiment_id
 
 
 def _find_parent(experiment_id: str, tags: dict[str, str]) -> str | None:
-    # By parameters as well, since a run's cannot change and an experiment's name may be reused.
-    query = {"level": "experiment"} | {key: tags[key] for key in ("experiment", "parameters")}
+    # By parameters and data as well: an experiment's name may be used again with others.
+    keys = ("experiment", "parameters", "data")
+    query = {"level": "experiment"} | {key: tags[key] for key in keys}
     found = mlflow.MlflowClient().search_runs(
         [experiment_id], " and ".join(f"tags.{key} = '{value}'" for key, value in query.items())
     )
@@ -117,24 +145,18 @@ def _find_parent(experiment_id: str, tags: dict[str, str]) -> str | None:
 
 
 def _provenance(params: Parameters) -> dict[str, str]:
-    revision = _revision()
-    digest = hashlib.sha256(params.model_dump_json().encode()).hexdigest()
+    changes = _git("diff", "HEAD", "--", "src", "stages", "dvc.yaml")
+    revision = (_git("rev-parse", "HEAD").strip() or "unknown") + ("-dirty" if changes else "")
+    digest = _sha256(params.model_dump_json())
     # A plain `dvc repro` has no experiment's name: code and parameters name it.
-    name = os.environ.get("DVC_EXP_NAME") or f"repro-{revision[:7]}-{digest[:7]}"
-    data = hashlib.sha256(Path("data/splits.csv").read_bytes()).hexdigest()
+    name = os.environ.get("DVC_EXP_NAME") or f"repro-{revision[:7]}-{_sha256(changes + digest)[:7]}"
+    data = _sha256(Path("data/splits.csv").read_text(encoding="utf-8"))
     return {"experiment": name, "revision": revision, "data": data, "parameters": digest}
 
 
-def _revision() -> str:
-    git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return git.stdout.strip() or "unknown"
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

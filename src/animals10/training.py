@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.utils.class_weight import compute_class_weight
 
 from animals10.arrays import Batches, Examples
+from animals10.errors import UserError
 from animals10.parameters import Training
 
 
@@ -49,7 +50,7 @@ def learning_rate(settings: Training, progress: float) -> float:
         progress: share of the epochs that are done, in [0, 1).
 
     Returns:
-        A rate that depends on nothing else, so that a resumed training meets the same ones.
+        A rate that depends on nothing else, whatever epochs came before.
     """
     if settings.schedule == "constant":
         return settings.lr
@@ -111,6 +112,9 @@ def fit(
     Returns:
         A row per epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy, lr. With class
         weights, loss is weighted and val_loss is not.
+
+    Raises:
+        UserError: the loss became infinite or no number.
     """
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", patience=settings.patience, restore_best_weights=True
@@ -127,11 +131,16 @@ def fit(
         initial_epoch=first,
         epochs=first + epochs,
         class_weight=weights,
-        callbacks=[schedule, stopping, *callbacks],
+        callbacks=[schedule, stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # of the batches, which are drawn at random already
         verbose=1 if sys.stdout.isatty() else 2,
     )
     table = pd.DataFrame(history.history)
+    if not np.isfinite(table[["loss", "val_loss"]].to_numpy(float)).all():
+        raise UserError(
+            f"the training diverged in epoch {first + len(table)} with lr = {settings.lr}: "
+            "its loss is no longer a number; lower lr"
+        )
     table.insert(0, "epoch", np.arange(len(table)) + first + 1)
     table = table.rename(columns={"learning_rate": "lr"})
     return table[["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr"]]

@@ -56,5 +56,7 @@ def test_every_stage_script_is_a_stage() -> None:
 
 def test_the_test_split_reaches_no_training_stage() -> None:
     for stage in ("train_cnn", "train_frozen", "finetune"):
-        assert "data/test" not in STAGES[stage]["deps"]
+        assert not {"data/test", "data/features/test.npy"} & set(STAGES[stage]["deps"])
         assert "test" not in (ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8")
+    readers = {name for name, stage in STAGES.items() if "data/features/test.npy" in stage["deps"]}
+    assert readers <= {"evaluate"}

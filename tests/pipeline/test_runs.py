@@ -209,7 +209,7 @@ def test_temporary_and_queued_experiments_run_their_own_code_and_share_the_store
         ("fetch.source=one", "has 1 class(es): cat; at least 2 are needed"),
         ("fetch.source=empty", "class 'dog' has no usable photo"),
         ("finetune.lr=-1", "finetune.lr = -1 is not allowed: should be greater than 0"),
-        ("backbone.weights=nowhere", "backbone.weights = 'nowhere' does not exist"),
+        ("backbone.weights=nowhere", "backbone.weights = 'nowhere' is not a file"),
     ],
 )
 def test_a_mistake_is_one_line_and_changes_nothing(
