@@ -166,10 +166,7 @@ def test_an_experiment_reruns_only_what_its_parameter_touches(project: Path) -> 
     assert "train_frozen.dropout" in shell("dvc", "params", "diff")
     assert "metrics/evaluate.json" in shell("dvc", "metrics", "diff", "--all")
     shell("dvc", "plots", "diff", "HEAD", "--out", "page")
-    slower = shell("dvc", "exp", "run", "--name", "slower", "-S", "finetune.lr=1e-5")
-    assert stages_run(slower) == ["finetune", "evaluate"]
-    runs = mlflow_runs(project)
-    assert {"head", "slower"} <= set(runs["tags.experiment"])
+    assert "head" in set(mlflow_runs(project)["tags.experiment"])
     shell("git", "checkout", "--quiet", ".")
     shell("dvc", "checkout", "--quiet")
 
@@ -187,6 +184,7 @@ def test_temporary_and_queued_experiments_run_their_own_code_and_share_the_store
     shell("dvc", "exp", "run", "--queue", "--name", "second", "-S", "finetune.lr=3e-5")
     script.write_text(text)
     temporary = shell("dvc", "exp", "run", "--temp", "--name", "third", "-S", "finetune.lr=4e-5")
+    assert stages_run(temporary) == ["finetune", "evaluate"]
     assert "CHANGED" not in temporary
     shell("dvc", "queue", "start", "--jobs", "1")
     shell("dvc", "queue", "logs", "--follow", "second")
