@@ -1,5 +1,6 @@
 """README, `make help` and the code say the same."""
 
+import json
 import re
 import subprocess
 import sys
@@ -48,6 +49,20 @@ def test_every_dvc_command_exists() -> None:
     for command in sorted(set(commands)):
         help_of = [sys.executable, "-m", *command.split(), "--help"]
         subprocess.run(help_of, cwd=ROOT, capture_output=True, check=True)
+
+
+def test_the_results_are_those_of_the_committed_run() -> None:
+    # As committed: a user's own run may have changed the files since.
+    committed = ["git", "show", "HEAD:metrics/evaluate.json"]
+    scores = json.loads(subprocess.run(committed, cwd=ROOT, capture_output=True, check=True).stdout)
+    for model, of_split in scores.items():
+        values = [
+            f"{of_split[split][metric]:.3f}"
+            for split in ("validation", "test")
+            for metric in ("accuracy", "macro_f1")
+        ]
+        row = rf"^\| {model} +\| " + r" +\| ".join(map(re.escape, values)) + r" +\|"
+        assert re.search(row, README, flags=re.MULTILINE), model
 
 
 def test_every_stage_is_described() -> None:
