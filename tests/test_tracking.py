@@ -177,6 +177,7 @@ def test_a_training_leaves_its_files_curves_and_model(project: Path, params: Par
     assert run["params.lr"] == "0.001"
     assert mlflow.MlflowClient().get_metric_history(run["run_id"], "loss")[0].step == 1
     (logged,) = mlflow.search_logged_models(output_format="list")
+    assert logged.name == "cnn"
     loaded = mlflow.pyfunc.load_model(logged.model_uri)
     assert loaded.metadata.signature.inputs.inputs[0].shape == (-1, 16, 16, 3)
     expected = keras.saving.load_model(project / "models/cnn.keras").predict(example, verbose=0)

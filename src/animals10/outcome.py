@@ -56,4 +56,4 @@ def save(
     final = best_epoch(history)
     mlflow.log_metrics({f"best_{key}": value for key, value in final.items()})
     tracking.log_files(files)
-    tracking.log_model(plain, example)
+    tracking.log_model(name, plain, example)

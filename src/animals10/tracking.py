@@ -91,17 +91,18 @@ def flat(values: dict[str, Any], separator: str = "/") -> dict[str, Any]:
     return result
 
 
-def log_model(model: keras.Model, example: np.ndarray) -> None:
+def log_model(name: str, model: keras.Model, example: np.ndarray) -> None:
     """Log a model to the active run, with its signature and an input example.
 
     Args:
+        name: of the model in the record.
         model: of images.
         example: uint8 images, shape (n, size, size, 3).
     """
     # Of MLflow 3.17's two flavours for Keras, `mlflow.keras` fails on any input example.
     mlflow.tensorflow.log_model(
         model,
-        name=model.name,
+        name=name,
         signature=infer_signature(example, model.predict(example, verbose=0)),
         input_example=example,
         # Given, since MLflow finds them otherwise by loading the model in a new process.
