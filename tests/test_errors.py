@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+# Where the tests run in the background of a script, they and their children ignore SIGINT.
 PROGRAM = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from animals10 import artifacts, errors
 
@@ -53,7 +55,10 @@ def test_a_stop_is_one_line_and_leaves_nothing(number: signal.Signals, tmp_path:
     while not any(path.read_text() for path in tmp_path.iterdir()):
         time.sleep(0.05)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=10)
+    try:
+        _, stderr = process.communicate(timeout=10)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert stderr == "stopped: run the same command again; finished stages are kept\n"
     assert not list(tmp_path.iterdir())
