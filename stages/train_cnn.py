@@ -21,10 +21,7 @@ def main() -> None:
         history = fit(
             model,
             Batches(
-                train,
-                settings.batch_size,
-                params.seed,
-                augment=params.augment if settings.augment else None,
+                train, settings.batch_size, params.seed, params.augment.select(settings.augment)
             ),
             validation,
             settings,

@@ -36,6 +36,13 @@ def test_a_flip_mirrors_left_and_right_of_about_half() -> None:
     assert 70 < mirrored.sum() < 130
 
 
+def test_transforms_are_selected_by_name() -> None:
+    augment = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
+    assert augment.select("all") == augment
+    assert augment.select("flip") == NONE.model_copy(update={"flip": True})
+    assert augment.select("none") is None
+
+
 def test_a_shift_moves_within_its_bound() -> None:
     maps = transforms(500, 100, NONE.model_copy(update={"shift": 0.1}), np.random.default_rng(1))
     assert np.abs(maps[:, [2, 5]]).max() <= 10

@@ -61,6 +61,12 @@ class Augment(Block):
     shear: Annotated[Float, Field(ge=0, lt=90)]
     flip: bool
 
+    def select(self, which: Literal["none", "flip", "all"]) -> "Augment | None":
+        """Give the transforms of a choice: all, the flip alone, or None for none."""
+        if which == "flip":
+            return Augment(rotation=0, shift=0, zoom=0, shear=0, flip=self.flip)
+        return self if which == "all" else None
+
 
 class Embed(Block):
     """How the frozen backbone's features are computed."""
@@ -91,7 +97,7 @@ class TrainCnn(Training):
     batch_norm_momentum: Share
     dense: Count
     dropout: Annotated[list[Share], Field(min_length=2, max_length=2)]
-    augment: bool
+    augment: Literal["none", "flip", "all"]
     optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
     # The only Keras loss for integer labels; a parameter so that params.yaml tells all.
     loss: Literal["sparse_categorical_crossentropy"]
