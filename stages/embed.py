@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from animals10 import artifacts, backbones, errors, parameters
-from animals10.arrays import load_split
-from animals10.embedding import features
+from animals10.arrays import Batches, load_split, predict
+from animals10.parameters import Augment, Parameters
 from animals10.training import seed_everything
 
 
@@ -17,20 +18,31 @@ def main() -> None:
     validation and test have shape (n, channels).
     """
     params = parameters.load()
-    size = params.embed.batch_size
     seed_everything(params.seed)
     backbone = backbones.build(params.backbone.name, params.image_size, params.backbone.weights)
     artifacts.write_model(Path("models/backbone.keras"), backbone)
     for split in ("validation", "test"):
-        images = load_split(Path("data") / split).inputs
-        artifacts.write_array(Path(f"data/features/{split}.npy"), features(backbone, images, size))
-    train = load_split(Path("data/train")).inputs
-    rng = np.random.default_rng(params.seed)
-    drawn = [
-        features(backbone, train, size, params.augment, rng) for _ in range(params.embed.views)
+        _write(split, _features(backbone, split, params))
+    views = [
+        _features(backbone, "train", params, params.augment, view)
+        for view in range(params.embed.views)
     ]
-    table = np.stack([features(backbone, train, size), *drawn])
-    artifacts.write_array(Path("data/features/train.npy"), table)
+    _write("train", np.stack([_features(backbone, "train", params), *views]))
+
+
+def _features(
+    backbone: keras.Model,
+    split: str,
+    params: Parameters,
+    augment: Augment | None = None,
+    view: int = 0,
+) -> np.ndarray:
+    examples, size = load_split(Path("data") / split), params.embed.batch_size
+    return predict(backbone, Batches(examples, size, params.seed, augment, view, shuffle=False))
+
+
+def _write(split: str, features: np.ndarray) -> None:
+    artifacts.write_array(Path(f"data/features/{split}.npy"), features)
 
 
 if __name__ == "__main__":

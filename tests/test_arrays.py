@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from animals10 import artifacts
-from animals10.arrays import Batches, Examples, load_split
+from animals10.arrays import Batches, Examples, load_split, predict
 from animals10.parameters import Augment
 
 AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
@@ -68,3 +68,24 @@ def test_keras_moves_the_batches_on_once_an_epoch() -> None:
     model.fit(Recording(examples(), 4, seed=1), epochs=3, shuffle=False, verbose=0)
     # Keras looks at the first batches once more before it begins, to learn their shapes.
     assert seen[-9:] == [(epoch, index) for epoch in range(3) for index in range(3)]
+
+
+def test_unshuffled_batches_keep_the_order_and_are_answered_in_it() -> None:
+    data = examples()
+    batches = Batches(data, 4, shuffle=False)
+    np.testing.assert_array_equal(np.concatenate([batches[i][1] for i in range(3)]), data.labels)
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+    np.testing.assert_array_equal(predict(model, batches), data.inputs.reshape(10, -1))
+
+
+def test_a_view_is_that_of_its_seed_and_number_also_in_prediction() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+
+    def view(seed: int, number: int) -> np.ndarray:
+        return predict(model, Batches(examples(), 4, seed, AUGMENT, number, shuffle=False))
+
+    batches = Batches(examples(), 4, 1, AUGMENT, 2, shuffle=False)
+    expected = np.concatenate([batches[i][0] for i in range(3)]).reshape(10, -1)
+    np.testing.assert_allclose(view(1, 2), expected)
+    assert not np.allclose(view(1, 1), expected)
+    assert not np.allclose(view(2, 2), expected)

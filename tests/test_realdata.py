@@ -7,8 +7,7 @@ import pytest
 from conftest import ROOT
 
 from animals10 import artifacts, backbones, decoding, models, splitting
-from animals10.arrays import Batches, Examples, load_split
-from animals10.embedding import features
+from animals10.arrays import Batches, Examples, load_split, predict
 from animals10.fetching import Verdicts, judge
 from animals10.outcome import best_epoch
 from animals10.parameters import Parameters
@@ -43,10 +42,11 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples]:
 def head_accuracy(splits: dict[str, Examples], values: dict[str, Any], scale: float) -> float:
     seed_everything(1)
     backbone = backbones.build("EfficientNetB0", 128, str(WEIGHTS.resolve()))
-    seen = {
-        name: Examples(features(backbone, np.float32(scale) * data.inputs, 64), data.labels)
-        for name, data in splits.items()
-    }
+    seen = {}
+    for name, data in splits.items():
+        scaled = Examples(np.float32(scale) * data.inputs, data.labels)
+        features = predict(backbone, Batches(scaled, 64, shuffle=False))
+        seen[name] = Examples(features, data.labels)
     head = models.head(1280, 10, dense=128, dropout=0.5)
     settings = Parameters.model_validate(values).train_frozen
     compile_model(head, settings)

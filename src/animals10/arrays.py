@@ -1,5 +1,6 @@
-"""Arrays on disk, and the batches that training draws from them."""
+"""Arrays on disk, and the batches that models draw from them."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def load_split(folder: Path) -> Examples:
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled batches whose order and augmentation follow from (seed, epoch) alone.
+    """Batches whose order and augmentation follow from (seed, epoch) alone.
 
     Args:
         examples: what to draw from.
@@ -43,15 +44,17 @@ class Batches(keras.utils.PyDataset):
         seed: of order and augmentation.
         augment: bounds of random views for image inputs; None leaves inputs as they are.
         first_epoch: number of the first epoch, so that a later round draws anew.
+        shuffle: draw in a new random order each epoch; otherwise row by row.
     """
 
     def __init__(
         self,
         examples: Examples,
         batch_size: int,
-        seed: int,
+        seed: int = 0,
         augment: Augment | None = None,
         first_epoch: int = 0,
+        shuffle: bool = True,
     ) -> None:
         super().__init__()
         self.examples = examples
@@ -59,13 +62,14 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.augment = augment
         self.epoch = first_epoch
+        self.shuffle = shuffle
         self._following = first_epoch
         self._draw_order()
 
     def _draw_order(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(
-            len(self.examples.labels)
-        )
+        self.order = np.arange(len(self.examples.labels))
+        if self.shuffle:
+            np.random.default_rng([self.seed, self.epoch]).shuffle(self.order)
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -89,3 +93,23 @@ class Batches(keras.utils.PyDataset):
         self.epoch = self._following
         self._following += 1
         self._draw_order()
+
+
+def predict(model: keras.Model, batches: Batches) -> np.ndarray:
+    """Ask a model once about each example, in inference mode.
+
+    Args:
+        model: of the batches' inputs.
+        batches: unshuffled, for answers in the order of the examples.
+
+    Returns:
+        float32 array, a row per example.
+    """
+    # Keras gives these batches an open length, so that a smaller last one is not traced again.
+    answers: np.ndarray = model.predict(batches, verbose=verbosity())
+    return answers
+
+
+def verbosity() -> int:
+    """Return Keras's `verbose` for the current output: a bar on a terminal, else plain lines."""
+    return 1 if sys.stdout.isatty() else 2

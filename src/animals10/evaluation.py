@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from animals10.arrays import Examples
+from animals10.arrays import Batches, Examples, predict
 
 _BINS = 15
 
@@ -35,12 +35,7 @@ def answer(model: keras.Model, examples: Examples, batch_size: int = 64) -> Answ
     Returns:
         The answers beside the labels.
     """
-    starts = range(0, len(examples.labels), batch_size)
-    batches = [
-        model.predict_on_batch(np.asarray(examples.inputs[start : start + batch_size]))
-        for start in starts
-    ]
-    return Answers(np.concatenate(batches), examples.labels)
+    return Answers(predict(model, Batches(examples, batch_size, shuffle=False)), examples.labels)
 
 
 def scores(answers: Answers) -> dict[str, float]:

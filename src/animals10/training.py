@@ -1,7 +1,6 @@
 """Fitting a model: seeds, class weights, early stopping, history."""
 
 import math
-import sys
 from collections.abc import Sequence
 
 import keras
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.class_weight import compute_class_weight
 
-from animals10.arrays import Batches, Examples
+from animals10.arrays import Batches, Examples, verbosity
 from animals10.errors import UserError
 from animals10.parameters import Training
 
@@ -126,14 +125,13 @@ def fit(
     weights = balanced_weights(train.examples.labels) if settings.class_weights else None
     history = model.fit(
         train,
-        validation_data=(validation.inputs, validation.labels),
-        validation_batch_size=64,
+        validation_data=Batches(validation, batch_size=64, shuffle=False),
         initial_epoch=first,
         epochs=first + epochs,
         class_weight=weights,
         callbacks=[schedule, stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # of the batches, which are drawn at random already
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=verbosity(),
     )
     table = pd.DataFrame(history.history)
     if not np.isfinite(table[["loss", "val_loss"]].to_numpy(float)).all():
