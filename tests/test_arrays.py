@@ -1,11 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from animals10 import artifacts
 from animals10.arrays import Batches, Examples, load_split, predict
-from animals10.parameters import Augment
+from animals10.parameters import Augment, Parameters
+from animals10.training import compile_model, fit
 
 AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
 
@@ -36,8 +38,7 @@ def test_an_epoch_shows_every_example_once_with_its_own_label() -> None:
 
 def test_order_and_views_follow_from_seed_and_epoch_alone() -> None:
     first = Batches(examples(), 4, seed=1, augment=AUGMENT)
-    first.on_epoch_begin()
-    first.on_epoch_begin()
+    first.begin(1)
     resumed = Batches(examples(), 4, seed=1, augment=AUGMENT, first_epoch=1)
     for index in (2, 0, 1):
         for one, other in zip(first[index], resumed[index], strict=True):
@@ -47,13 +48,12 @@ def test_order_and_views_follow_from_seed_and_epoch_alone() -> None:
 def test_every_epoch_and_seed_has_its_own_order() -> None:
     batches = Batches(examples(50), 50, seed=1)
     orders = [batches[0][1]]
-    batches.on_epoch_begin()
-    batches.on_epoch_begin()
+    batches.begin(1)
     orders += [batches[0][1], Batches(examples(50), 50, seed=2)[0][1]]
     assert len({tuple(order) for order in orders}) == 3
 
 
-def test_keras_moves_the_batches_on_once_an_epoch() -> None:
+def test_fit_shows_every_epoch_in_its_own_order(values: dict[str, Any]) -> None:
     seen: list[tuple[int, int]] = []
 
     class Recording(Batches):
@@ -61,13 +61,14 @@ def test_keras_moves_the_batches_on_once_an_epoch() -> None:
             seen.append((self.epoch, index))
             return super().__getitem__(index)
 
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(1)]
-    )
-    model.compile("sgd", "mse")
-    model.fit(Recording(examples(), 4, seed=1), epochs=3, shuffle=False, verbose=0)
+    settings = Parameters.model_validate(values).train_frozen
+    settings = settings.model_copy(update={"epochs": 3, "class_weights": False})
+    layers = [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+    model = keras.Sequential(layers)
+    compile_model(model, settings)
+    fit(model, Recording(examples(), 4, seed=1, first_epoch=2), examples(), settings)
     # Keras looks at the first batches once more before it begins, to learn their shapes.
-    assert seen[-9:] == [(epoch, index) for epoch in range(3) for index in range(3)]
+    assert seen[-9:] == [(epoch, index) for epoch in (2, 3, 4) for index in range(3)]
 
 
 def test_unshuffled_batches_keep_the_order_and_are_answered_in_it() -> None:

@@ -1,8 +1,10 @@
 """Arrays on disk, and the batches that models draw from them."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -45,6 +47,9 @@ class Batches(keras.utils.PyDataset):
         augment: bounds of random views for image inputs; None leaves inputs as they are.
         first_epoch: number of the first epoch, so that a later round draws anew.
         shuffle: draw in a new random order each epoch; otherwise row by row.
+
+    Attributes:
+        epoch: number of the current epoch; `fit` counts it up.
     """
 
     def __init__(
@@ -61,12 +66,12 @@ class Batches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.seed = seed
         self.augment = augment
-        self.epoch = first_epoch
         self.shuffle = shuffle
-        self._following = first_epoch
-        self._draw_order()
+        self.begin(first_epoch)
 
-    def _draw_order(self) -> None:
+    def begin(self, epoch: int) -> None:
+        """Take up an epoch's order and views."""
+        self.epoch = epoch
         self.order = np.arange(len(self.examples.labels))
         if self.shuffle:
             np.random.default_rng([self.seed, self.epoch]).shuffle(self.order)
@@ -85,14 +90,39 @@ class Batches(keras.utils.PyDataset):
             inputs = views(inputs, self.augment, rng)
         return inputs, self.examples.labels[rows]
 
-    def on_epoch_begin(self) -> None:
-        """Take up the next epoch's order.
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches of the current epoch."""
+        return (self[index] for index in range(len(self)))
 
-        Keras calls this once an epoch; `on_epoch_end` it also calls once before the first.
-        """
-        self.epoch = self._following
-        self._following += 1
-        self._draw_order()
+
+def feed(batches: Batches) -> Any:
+    """Give batches the form that Keras draws from without delay.
+
+    Args:
+        batches: as they are at the time of drawing.
+
+    Returns:
+        The batches; with TensorFlow a `tf.data.Dataset` of them, since Keras would make one that
+        tunes itself, and the thread that tunes often holds up the end of an epoch: it sleeps for
+        10 ms, 20 ms, 40 ms and so on up to a minute (TensorFlow 2.21, model.cc, OptimizeLoop).
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    inputs = batches.examples.inputs
+    kind = np.float32 if batches.augment else inputs.dtype
+    dataset = tf.data.Dataset.from_generator(
+        lambda: iter(batches),
+        output_signature=(
+            tf.TensorSpec((None, *inputs.shape[1:]), kind),
+            tf.TensorSpec((None,), batches.examples.labels.dtype),
+        ),
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return counted.prefetch(2).with_options(options)
 
 
 def predict(model: keras.Model, batches: Batches) -> np.ndarray:
@@ -105,8 +135,7 @@ def predict(model: keras.Model, batches: Batches) -> np.ndarray:
     Returns:
         float32 array, a row per example.
     """
-    # Keras gives these batches an open length, so that a smaller last one is not traced again.
-    answers: np.ndarray = model.predict(batches, verbose=verbosity())
+    answers: np.ndarray = model.predict(feed(batches), verbose=verbosity())
     return answers
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.class_weight import compute_class_weight
 
-from animals10.arrays import Batches, Examples, verbosity
+from animals10.arrays import Batches, Examples, feed, verbosity
 from animals10.errors import UserError
 from animals10.parameters import Training
 
@@ -119,17 +119,18 @@ def fit(
         monitor="val_loss", patience=settings.patience, restore_best_weights=True
     )
     first, epochs = train.epoch, settings.epochs
+    turn = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: train.begin(epoch))
     schedule = keras.callbacks.LearningRateScheduler(
         lambda epoch: learning_rate(settings, (epoch - first) / epochs)
     )
     weights = balanced_weights(train.examples.labels) if settings.class_weights else None
     history = model.fit(
-        train,
-        validation_data=Batches(validation, batch_size=64, shuffle=False),
+        feed(train),
+        validation_data=feed(Batches(validation, batch_size=64, shuffle=False)),
         initial_epoch=first,
         epochs=first + epochs,
         class_weight=weights,
-        callbacks=[schedule, stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
+        callbacks=[turn, schedule, stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # of the batches, which are drawn at random already
         verbose=verbosity(),
     )
