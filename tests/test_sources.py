@@ -122,7 +122,21 @@ def test_an_encrypted_archive_is_refused(archive: Path) -> None:
         contents(str(archive))
 
 
-def test_links_and_devices_in_a_tar_are_passed_over(tmp_path: Path) -> None:
+def test_hard_links_in_a_tar_are_the_files_they_link_to(tmp_path: Path) -> None:
+    path = tmp_path / "links.tar"
+    with tarfile.open(path, "w") as file:
+        good = tarfile.TarInfo("cat/1.jpg")
+        good.size = 3
+        file.addfile(good, io.BytesIO(b"abc"))
+        for name, target in (("cat/2.jpg", "cat/1.jpg"), ("cat/3.jpg", "elsewhere.jpg")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.LNKTYPE, target
+            file.addfile(link)
+    expected = {"cat/1.jpg": b"abc", "cat/2.jpg": b"abc", "cat/3.jpg": b""}
+    assert contents(str(path)) == expected
+
+
+def test_symbolic_links_and_devices_in_a_tar_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "links.tar"
     with tarfile.open(path, "w") as file:
         link = tarfile.TarInfo("cat/passwd.jpg")

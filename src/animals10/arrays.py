@@ -1,7 +1,6 @@
 """Arrays on disk, and the batches that models draw from them."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,14 +37,15 @@ def load_split(folder: Path) -> Examples:
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches whose order and augmentation follow from (seed, epoch) alone.
+    """Batches whose order follows from (seed, epoch) alone, their views from batch_size as well.
 
     Args:
         examples: what to draw from.
         batch_size: rows a batch; the last may be smaller.
-        seed: of order and augmentation.
+        seed: of order and views.
         augment: bounds of random views for image inputs; None leaves inputs as they are.
-        first_epoch: number of the first epoch, so that a later round draws anew.
+        first_epoch: number of the first epoch, so that a later round, or a further view of the
+            same images, is drawn anew.
         shuffle: draw in a new random order each epoch; otherwise row by row.
 
     Attributes:
@@ -90,10 +90,6 @@ class Batches(keras.utils.PyDataset):
             inputs = views(inputs, self.augment, rng)
         return inputs, self.examples.labels[rows]
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the batches of the current epoch."""
-        return (self[index] for index in range(len(self)))
-
 
 def feed(batches: Batches) -> Any:
     """Give batches the form that Keras draws from without delay.
@@ -113,7 +109,7 @@ def feed(batches: Batches) -> Any:
     inputs = batches.examples.inputs
     kind = np.float32 if batches.augment else inputs.dtype
     dataset = tf.data.Dataset.from_generator(
-        lambda: iter(batches),
+        lambda: iter(batches),  # at the start of each epoch, after `begin`; never beyond its end
         output_signature=(
             tf.TensorSpec((None, *inputs.shape[1:]), kind),
             tf.TensorSpec((None,), batches.examples.labels.dtype),

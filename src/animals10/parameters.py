@@ -99,7 +99,7 @@ class TrainCnn(Training):
     dropout: Annotated[list[Share], Field(min_length=2, max_length=2)]
     augment: Literal["none", "flip", "all"]
     optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
-    # The only Keras loss for integer labels; a parameter so that params.yaml tells all.
+    # The loss for integer labels that every stage shares; here so that params.yaml tells all.
     loss: Literal["sparse_categorical_crossentropy"]
 
     @model_validator(mode="after")

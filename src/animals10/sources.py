@@ -61,7 +61,7 @@ def open_source(source: str, images_per_class: int, seed: int) -> Iterator[list[
         seed: of the drawn pictures, for `sample` alone.
 
     Yields:
-        The entries, sorted by name.
+        The entries, in an order that is always the same.
 
     Raises:
         UserError: the source does not exist, is no archive, or cannot be downloaded.
@@ -141,14 +141,17 @@ def _zip_entries(archive: zipfile.ZipFile) -> list[Entry]:
 
 def _tar_entries(archive: tarfile.TarFile) -> list[Entry]:
     def read(member: tarfile.TarInfo) -> bytes:
-        file = archive.extractfile(member)
+        try:
+            file = archive.extractfile(member)
+        except KeyError:  # a hard link to what the archive does not hold
+            file = None
         return file.read(LARGEST_FILE) if file else b""
 
     members = sorted(archive.getmembers(), key=lambda member: member.name)
     return [
         Entry(member.name + "/" * member.isdir(), partial(read, member))
         for member in members
-        if member.isdir() or member.isfile()
+        if member.isdir() or member.isfile() or member.islnk()
     ]
 
 

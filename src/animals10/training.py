@@ -85,7 +85,7 @@ def reset_optimizer(model: keras.Model) -> None:
     Compiling anew also traces the training step anew: 15 seconds for EfficientNetB0 on 2 cores.
 
     Args:
-        model: compiled and trained; its optimizer is one of those whose state begins at zero.
+        model: compiled; its optimizer is one of those whose state begins at zero.
     """
     for variable in model.optimizer.variables:
         if variable is not model.optimizer.learning_rate:
@@ -105,7 +105,7 @@ def fit(
         model: compiled; changed in place, ends with the weights of its best epoch.
         train: batches to learn from; its `epoch` says which epoch is the first.
         validation: examples that choose the epoch.
-        settings: learning rate, epochs, batch size, patience, class weights.
+        settings: learning rate and its schedule, epochs, patience, class weights.
         callbacks: further Keras callbacks.
 
     Returns:
@@ -135,11 +135,12 @@ def fit(
         verbose=verbosity(),
     )
     table = pd.DataFrame(history.history)
-    if not np.isfinite(table[["loss", "val_loss"]].to_numpy(float)).all():
-        raise UserError(
-            f"the training diverged in epoch {first + len(table)} with lr = {settings.lr}: "
-            "its loss is no longer a number; lower lr"
-        )
     table.insert(0, "epoch", np.arange(len(table)) + first + 1)
     table = table.rename(columns={"learning_rate": "lr"})
+    diverged = table[~np.isfinite(table[["loss", "val_loss"]].to_numpy(float)).all(axis=1)]
+    if len(diverged):
+        raise UserError(
+            f"the training diverged in epoch {diverged['epoch'].iloc[0]} with lr = "
+            f"{diverged['lr'].iloc[0]:g}: its loss is no longer a number; lower lr"
+        )
     return table[["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr"]]
