@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro params refetch ui test test-realdata lint types check format lock clean
+.PHONY: help setup repro params refetch pretrain backbones ui test test-slow test-realdata lint types check format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,11 +34,22 @@ refetch: params ## read photos and weights again, when they changed behind an un
 	dvc repro --force --single-item embed
 	dvc repro
 
+pretrain: $(READY) ## make the sample's backbone weights anew (under 2 hours; may be stopped and repeated)
+	cd pretrain && dvc repro
+	cp pretrain/models/backbone.weights.h5 weights/efficientnetb0-creatures.weights.h5
+	cd weights && (sha256sum *.h5 || shasum -a 256 *.h5) > SHA256SUMS
+
+backbones: $(READY) ## measure what each backbone costs on this machine (10 minutes)
+	python -m animals10 backbones
+
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000
 
 test: $(READY) ## run the default tests (under 8 minutes on 2 cores)
 	pytest
+
+test-slow: $(READY) ## run the tests that take minutes
+	pytest -m slow
 
 test-realdata: $(READY) ## run the tests on the photos and weights in ../shared
 	pytest -m realdata

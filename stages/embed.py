@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from animals10 import artifacts, backbones, errors, parameters
+from animals10 import artifacts, backbones, errors, parameters, weights
 from animals10.arrays import Batches, load_split, predict
 from animals10.parameters import Augment, Parameters
 from animals10.training import seed_everything
@@ -19,7 +19,9 @@ def main() -> None:
     """
     params = parameters.load()
     seed_everything(params.seed)
-    backbone = backbones.build(params.backbone.name, params.image_size, params.backbone.weights)
+    backbone = backbones.build(
+        params.backbone.name, params.image_size, weights.provided(Path("data/weights"))
+    )
     artifacts.write_model(Path("models/backbone.keras"), backbone)
     for split in ("validation", "test"):
         _write(split, _features(backbone, split, params))

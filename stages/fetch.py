@@ -1,4 +1,4 @@
-"""Collect the photos of a source into one file: PYTHONPATH=src python stages/fetch.py."""
+"""Collect photos and pre-trained weights: PYTHONPATH=src python stages/fetch.py."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from animals10.sources import open_source
 
 
 def main() -> None:
-    """Write data/photos.zip, data/rejected.csv and metrics/fetch.json."""
+    """Write data/photos.zip, data/rejected.csv, data/weights and metrics/fetch.json."""
     params = parameters.load()
-    weights.find(params.backbone.weights)  # now, not when the first training has ended
+    weights.provide(params.backbone, Path("data/weights"))
     verdicts = Verdicts()
     fetch = params.fetch
     with open_source(fetch.source, fetch.images_per_class, params.seed) as entries:

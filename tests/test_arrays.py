@@ -3,9 +3,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from animals10 import artifacts
 from animals10.arrays import Batches, Examples, load_split, predict
+from animals10.errors import UserError
 from animals10.parameters import Augment, Parameters
 from animals10.training import compile_model, fit
 
@@ -89,3 +91,15 @@ def test_a_view_is_that_of_its_seed_and_number_also_in_prediction() -> None:
     np.testing.assert_allclose(view(1, 2), expected)
     assert not np.allclose(view(1, 1), expected)
     assert not np.allclose(view(2, 2), expected)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1 / 255, 0), (1 / 127.5, -1), (257.0, 0)])
+def test_images_scaled_before_are_refused(scale: float, shift: float) -> None:
+    images = examples().inputs * scale + shift
+    with pytest.raises(UserError, match=r"images have values from .*takes RGB in 0..255"):
+        Batches(Examples(images, examples().labels), 4)
+
+
+def test_black_images_and_features_of_any_range_are_taken() -> None:
+    Batches(Examples(np.zeros((2, 8, 8, 3)), np.arange(2)), 4)
+    Batches(Examples(np.full((2, 5), -3.0), np.arange(2)), 4)

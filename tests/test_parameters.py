@@ -36,7 +36,7 @@ def test_an_exponent_without_a_dot_is_a_number(values: dict[str, Any], tmp_path:
         ("train_cnn.epochs", 2.5, "train_cnn.epochs = 2.5 is not allowed"),
         ("fetch", 3, "fetch = 3 is not allowed: should be a block of keys"),
         ("train_cnn.filters", [8], "must have the same length, one per block"),
-        ("backbone.name", "EfficientNetB9", "should be 'EfficientNetB0'"),
+        ("backbone.name", "EfficientNetB9", "should be 'Xception', 'VGG16'"),
         ("split.test", 0.8, "must leave at least 0.1 for training"),
         ("finetune.lrr", 1, "unknown key finetune.lrr; did you mean finetune.lr?"),
         ("sede", 1, "unknown key sede; did you mean seed?"),
@@ -60,6 +60,19 @@ def test_pools_must_fit_the_image(values: dict[str, Any], tmp_path: Path) -> Non
     values["image_size"] = 128
     values["train_cnn"]["pool_sizes"] = [8] * len(values["train_cnn"]["filters"])
     with pytest.raises(UserError, match="image_size = 128 is too small for train_cnn.pool_sizes"):
+        load(write(tmp_path / "params.yaml", values))
+
+
+def test_the_backbone_must_fit_the_image(values: dict[str, Any], tmp_path: Path) -> None:
+    values["image_size"] = 64
+    values["backbone"] = {"name": "InceptionV3", "weights": "none"}
+    with pytest.raises(UserError, match=r"too small for backbone.name = InceptionV3.*needs 75"):
+        load(write(tmp_path / "params.yaml", values))
+
+
+def test_the_samples_weights_are_of_one_backbone(values: dict[str, Any], tmp_path: Path) -> None:
+    values["backbone"] = {"name": "VGG16", "weights": "sample"}
+    with pytest.raises(UserError, match=r"weights = 'sample' are of EfficientNetB0, not of VGG16"):
         load(write(tmp_path / "params.yaml", values))
 
 

@@ -1,27 +1,49 @@
-"""Commands about the project: python -m animals10 params | compare."""
+"""Commands about the project: python -m animals10 params | compare | backbones."""
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from animals10 import comparison, errors, parameters, weights
+import pandas as pd
+
+from animals10 import choosing, comparison, errors, parameters, weights
 
 
 def main() -> None:
     """Run the command that the arguments name."""
     parser = argparse.ArgumentParser(prog="python -m animals10", description=__doc__)
-    parser.add_argument(
-        "command",
-        choices=["params", "compare"],
-        help="params: check params.yaml; compare: print the table of models",
-    )
-    command = parser.parse_args().command
-    if command == "params":
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("params", help="check params.yaml")
+    commands.add_parser("compare", help="print the table of models")
+    choose = commands.add_parser("backbones", help="measure what each backbone costs here")
+    names = get_args(parameters.BackboneName)
+    choose.add_argument("names", nargs="*", metavar="name", help="of all that backbone.name takes")
+    choose.add_argument("--batch", type=int, default=choosing.BATCH, help="images a step")
+    choose.add_argument("--folder", type=Path, default=Path("benchmarks"), help="for the table")
+    arguments = parser.parse_args()
+    if arguments.command == "params":
         weights.find(parameters.load().backbone.weights)
         print("params.yaml is valid")
-    else:
+    elif arguments.command == "compare":
         print(comparison.table(_metrics("evaluate"), _sizes()))
+    else:
+        unknown = set(arguments.names) - set(names)
+        if unknown:
+            raise errors.UserError(f"no backbone {min(unknown)!r}; allowed: {', '.join(names)}")
+        _backbones(arguments.names or names, arguments.batch, arguments.folder)
+
+
+def _backbones(names: Iterable[str], batch: int, folder: Path) -> None:
+    from animals10 import tracking  # it imports Keras, which has no place in this process's peers
+
+    measured = choosing.measure_all(names, batch)
+    files = choosing.write_table(folder, measured, pd.read_csv(choosing.QUOTED), batch)
+    tracking.log_benchmark(
+        "backbones", {row.pop("name"): row for row in measured.to_dict("records")}, files
+    )
+    print(files[1].read_text(encoding="utf-8"), end="")
 
 
 def _sizes() -> dict[str, int]:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from animals10.augmentation import views
+from animals10.errors import UserError
 from animals10.parameters import Augment
 
 
@@ -50,6 +51,9 @@ class Batches(keras.utils.PyDataset):
 
     Attributes:
         epoch: number of the current epoch; `fit` counts it up.
+
+    Raises:
+        UserError: the inputs are images, but not in 0..255.
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = True,
     ) -> None:
         super().__init__()
+        if examples.inputs.ndim == 4:
+            _require_pixels(examples.inputs[:batch_size])
         self.examples = examples
         self.batch_size = batch_size
         self.seed = seed
@@ -119,6 +125,19 @@ def feed(batches: Batches) -> Any:
     options.autotune.enabled = False
     counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
     return counted.prefetch(2).with_options(options)
+
+
+def _require_pixels(images: np.ndarray) -> None:
+    """Refuse images that were scaled already: each model scales 0..255 itself.
+
+    Black images pass: of them nothing can be told.
+    """
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 255 or 0 < high <= 1:
+        raise UserError(
+            f"images have values from {low:g} to {high:g}; every model takes RGB in 0..255 and "
+            "scales it itself: give the pixels as they are"
+        )
 
 
 def predict(model: keras.Model, batches: Batches) -> np.ndarray:

@@ -1,46 +1,95 @@
 """Networks pre-trained on other data, as feature extractors of 0..255 RGB images."""
 
+import sys
+from pathlib import Path
+
 import keras
+import numpy as np
 
 from animals10.errors import UserError
-from animals10.weights import find
 
-BACKBONES = {"EfficientNetB0": keras.applications.EfficientNetB0}
+# What the normalization layer of Keras's ImageNet weights for EfficientNetB0 to B7 holds as its
+# variance: the standard deviations.
+_DEVIATIONS = np.array([0.229, 0.224, 0.225])
 
 
-def build(name: str, image_size: int, weights: str) -> keras.Model:
-    """Build a backbone without its classifier, with global average pooling.
+def build(name: str, image_size: int, weights: Path | None = None) -> keras.Model:
+    """Build a backbone without its classifier, with its own preprocessing and average pooling.
 
     Args:
-        name: a key of `BACKBONES`.
+        name: of a network in keras.applications, one of `parameters.BackboneName`.
         image_size: side of the input in pixels.
-        weights: `none` (random), `imagenet` (Keras's own, downloaded once by Keras), or the path
-            of a file of no-top weights that Keras loads, relative to the user's project.
+        weights: a file of no-top weights that Keras loads; None leaves them random.
 
     Returns:
-        A model named `backbone`: float32 RGB 0..255 of shape (n, image_size, image_size, 3) to
-        float32 features of shape (n, channels). EfficientNet rescales inside.
+        A model named `backbone`: RGB 0..255 of shape (n, image_size, image_size, 3) to float32
+        features of shape (n, channels).
 
     Raises:
-        UserError: there are no such weights, or they are not this backbone's.
+        UserError: the weights are not this backbone's.
     """
-    path = find(weights)
-    try:
-        backbone: keras.Model = BACKBONES[name](
-            include_top=False,
-            weights="imagenet" if weights == "imagenet" else None,
-            input_shape=(image_size, image_size, 3),
-            pooling="avg",
-            name="backbone",
-        )
-        if path:
-            backbone.load_weights(path)
-    except Exception as error:  # a download or an HDF5 file fails in many ways
-        raise UserError(
-            f"backbone.weights = {weights!r} cannot be loaded into {name} without its top: "
-            f"{' '.join(str(error).split())[:200]}; give weights of this very backbone"
-        ) from None
+    backbone = _keras_model(name, image_size, None)
+    if weights:
+        try:
+            backbone.load_weights(weights)
+        except Exception as error:  # an HDF5 file fails in many ways
+            raise UserError(
+                f"the backbone's weights cannot be loaded into {name} without its top: "
+                f"{' '.join(str(error).split())[:200]}; give weights of this very backbone"
+            ) from None
+        _normalize_as_trained(backbone)
     return backbone
+
+
+def imagenet(name: str) -> keras.Model:
+    """Give a backbone with the ImageNet weights that Keras downloads, verifies and keeps.
+
+    Args:
+        name: as for `build`.
+
+    Returns:
+        A model whose weights `build` takes.
+
+    Raises:
+        UserError: the download failed.
+    """
+    try:
+        return _keras_model(name, 224, "imagenet")
+    except Exception as error:  # urllib's, HTTP's and Keras's own
+        raise UserError(
+            f"backbone.weights = 'imagenet': those of {name} cannot be downloaded from Keras: "
+            f"{' '.join(str(error).split())[:200]}; check the network, or give none or a file"
+        ) from None
+
+
+def _keras_model(name: str, image_size: int, weights: str | None) -> keras.Model:
+    builder = getattr(keras.applications, name)
+    # Keras keeps each network's own preprocessing beside its builder.
+    preprocess = sys.modules[builder.__module__].preprocess_input
+    image = keras.Input((image_size, image_size, 3), name="image")
+    return builder(
+        include_top=False,
+        weights=weights,
+        input_tensor=preprocess(image),
+        input_shape=(image_size, image_size, 3),
+        pooling="avg",
+        name="backbone",
+    )
+
+
+def _normalize_as_trained(backbone: keras.Model) -> None:
+    """Mend the scale of Keras's own EfficientNet weights.
+
+    They hold the standard deviation where the layer takes the variance, and keras.applications
+    divides by its root once more, but only for `weights="imagenet"`; from a file the images would
+    come out half as strong. See https://github.com/tensorflow/tensorflow/issues/49930.
+    """
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
+            mean, variance, count = layer.get_weights()
+            if np.allclose(variance, _DEVIATIONS, atol=1e-4):
+                layer.set_weights([mean, variance * _DEVIATIONS, count])
+                layer.finalize_state()
 
 
 def unfreeze(backbone: keras.Model, first: str) -> None:

@@ -4,7 +4,7 @@ import difflib
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,6 +17,38 @@ Float = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 Share = Annotated[Float, Field(ge=0, lt=1)]
 Rate = Annotated[Float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Kind = TypeVar("Kind", bound=BaseModel)
+BackboneName = Literal[
+    "Xception",
+    "VGG16",
+    "VGG19",
+    "ResNet50",
+    "ResNet50V2",
+    "ResNet101",
+    "ResNet101V2",
+    "ResNet152",
+    "ResNet152V2",
+    "InceptionV3",
+    "InceptionResNetV2",
+    "EfficientNetB0",
+    "EfficientNetB1",
+    "EfficientNetB2",
+    "EfficientNetB3",
+    "EfficientNetB4",
+    "EfficientNetB5",
+    "EfficientNetB6",
+    "EfficientNetB7",
+    "EfficientNetV2B0",
+    "EfficientNetV2B1",
+    "EfficientNetV2B2",
+    "EfficientNetV2B3",
+    "MobileNetV2",
+    "MobileNetV3Small",
+    "MobileNetV3Large",
+    "ConvNeXtTiny",
+]
+# Of the side of images, in pixels; 32 for all others.
+SMALLEST_IMAGE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 
 
 class Block(BaseModel):
@@ -48,8 +80,17 @@ class Split(Block):
 class Backbone(Block):
     """The pre-trained network under the transfer models."""
 
-    name: Literal["EfficientNetB0"]
+    name: BackboneName
     weights: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _sample_fits(self) -> "Backbone":
+        if self.weights == "sample" and self.name != "EfficientNetB0":
+            raise ValueError(
+                f"weights = 'sample' are of EfficientNetB0, not of {self.name}; "
+                "give imagenet, none, or the path of a file"
+            )
+        return self
 
 
 class Augment(Block):
@@ -75,11 +116,16 @@ class Embed(Block):
     batch_size: Count
 
 
-class Training(Block):
-    """What every training stage has in common."""
+class Schedule(Block):
+    """Learning rates of the epochs."""
 
     lr: Rate
     schedule: Literal["constant", "cosine"]
+
+
+class Training(Schedule):
+    """What every training stage has in common."""
+
     epochs: Count
     batch_size: Count
     patience: Annotated[int, Field(ge=0)]
@@ -140,21 +186,33 @@ class Parameters(Block):
     finetune: Finetune
 
     @model_validator(mode="after")
-    def _pixels_for_every_pooling(self) -> "Parameters":
+    def _enough_pixels(self) -> "Parameters":
         smallest = math.prod(self.train_cnn.pool_sizes)
         if self.image_size < smallest:
             raise ValueError(
                 f"image_size = {self.image_size} is too small for train_cnn.pool_sizes, "
                 f"which need {smallest}"
             )
+        needed = SMALLEST_IMAGE.get(self.backbone.name, 32)
+        if self.image_size < needed:
+            raise ValueError(
+                f"image_size = {self.image_size} is too small for backbone.name = "
+                f"{self.backbone.name}, which needs {needed}"
+            )
         return self
 
 
 def load(path: Path = Path("params.yaml")) -> Parameters:
+    """Read and check params.yaml, see `read`."""
+    return read(path, Parameters)
+
+
+def read(path: Path, kind: type[Kind]) -> Kind:
     """Read and check every parameter of a file.
 
     Args:
         path: a YAML file.
+        kind: the block that it must be.
 
     Returns:
         The parameters, all checked.
@@ -171,15 +229,16 @@ def load(path: Path = Path("params.yaml")) -> Parameters:
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold `key: value` lines; got {type(values).__name__}")
     try:
-        return Parameters.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(map(_explain, error.errors()))) from None
+        explained = (_explain(detail, kind) for detail in error.errors())
+        raise UserError(f"{path}: " + "; ".join(explained)) from None
 
 
-def _explain(error: ErrorDetails) -> str:
+def _explain(error: ErrorDetails, kind: type[BaseModel]) -> str:
     key = ".".join(map(str, error["loc"])) or "parameters"
     if error["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0)
+        nearest = difflib.get_close_matches(key, _known_keys(kind), n=1, cutoff=0)
         return f"unknown key {key}; did you mean {nearest[0]}?"
     if error["type"] == "missing":
         return f"{key} is missing; add it"
@@ -191,9 +250,9 @@ def _explain(error: ErrorDetails) -> str:
     return f"{key} = {error['input']!r} is not allowed: {rule}"
 
 
-def _known_keys(model: type[BaseModel] = Parameters, prefix: str = "") -> Iterator[str]:
+def _known_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield prefix + name
-        kind: Any = field.annotation
-        if isinstance(kind, type) and not get_args(kind) and issubclass(kind, BaseModel):
-            yield from _known_keys(kind, f"{prefix}{name}.")
+        inner: Any = field.annotation
+        if isinstance(inner, type) and not get_args(inner) and issubclass(inner, BaseModel):
+            yield from _known_keys(inner, f"{prefix}{name}.")

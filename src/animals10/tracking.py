@@ -64,6 +64,20 @@ def log_to_experiment(run: Run, metrics: dict[str, float]) -> None:
     mlflow.log_metrics(metrics, run_id=run.data.tags["mlflow.parentRunId"])
 
 
+def log_benchmark(name: str, results: dict[Any, Any], files: Iterable[Path]) -> None:
+    """Log a benchmark as a run of its own.
+
+    Args:
+        name: of the run.
+        results: metrics, or dictionaries of them.
+        files: of the benchmark.
+    """
+    with mlflow.start_run(experiment_id=_experiment(), run_name=name, tags={"level": "benchmark"}):
+        mlflow.log_metrics(flat(results))
+        for path in files:
+            mlflow.log_artifact(str(path))
+
+
 def epoch_logger() -> keras.callbacks.Callback:
     """Return a callback that logs each epoch's metrics to the active run, epochs from 1."""
     return keras.callbacks.LambdaCallback(

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from animals10.arrays import Batches, Examples, feed, verbosity
 from animals10.errors import UserError
-from animals10.parameters import Training
+from animals10.parameters import Schedule, Training
 
 
 def seed_everything(seed: int) -> None:
@@ -40,7 +40,7 @@ def balanced_weights(labels: np.ndarray) -> dict[int, float]:
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))
 
 
-def learning_rate(settings: Training, progress: float) -> float:
+def learning_rate(settings: Schedule, progress: float) -> float:
     """Give the learning rate of an epoch.
 
     Args:
@@ -58,7 +58,7 @@ def learning_rate(settings: Training, progress: float) -> float:
 
 def compile_model(
     model: keras.Model,
-    settings: Training,
+    settings: Schedule,
     optimizer: str = "adam",
     loss: str = "sparse_categorical_crossentropy",
 ) -> None:

@@ -1,0 +1,34 @@
+"""The parameters of pretrain/params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from animals10.parameters import Augment, BackboneName, Block, Count, Schedule, Share
+
+
+class Draw(Block):
+    """How many creatures are drawn."""
+
+    species: Annotated[int, Field(ge=2, le=10_000)]
+    train: Count
+    validation: Count
+
+
+class Train(Schedule):
+    """How the backbone is trained to tell them apart."""
+
+    epochs: Count
+    batch_size: Count
+    dropout: Share
+
+
+class Pretraining(Block):
+    """All of pretrain/params.yaml."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    image_size: Annotated[int, Field(ge=32, le=1024)]
+    backbone: BackboneName
+    draw: Draw
+    augment: Augment
+    train: Train

@@ -1,0 +1,72 @@
+"""Every backbone takes 0..255 RGB, whatever its network was trained on."""
+
+import sys
+from pathlib import Path
+from typing import get_args
+
+import keras
+import numpy as np
+import pytest
+
+from animals10 import artifacts, backbones
+from animals10.errors import UserError
+from animals10.parameters import SMALLEST_IMAGE, BackboneName
+from animals10.training import seed_everything
+
+# One of each kind of preprocessing; the others take minutes and are marked slow.
+QUICK = {"VGG16", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0"}
+
+
+def images(size: int, count: int = 3) -> np.ndarray:
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (count, size, size, 3)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in get_args(BackboneName)
+    ],
+)
+def test_it_is_keras_own_preprocessing_and_network(name: str, tmp_path: Path) -> None:
+    size = SMALLEST_IMAGE.get(name, 32)
+    seed_everything(1)
+    backbone = backbones.build(name, size)
+    builder = getattr(keras.applications, name)
+    network = builder(include_top=False, weights=None, input_shape=(size, size, 3), pooling="avg")
+    network.set_weights(backbone.get_weights())
+    preprocess = sys.modules[builder.__module__].preprocess_input
+    expected = network.predict(preprocess(images(size)), verbose=0)
+    assert np.ptp(expected) > 0
+    artifacts.write_model(tmp_path / "backbone.keras", backbone)
+    loaded = keras.saving.load_model(tmp_path / "backbone.keras", safe_mode=True)
+    for model in (backbone, loaded):
+        answer = model.predict(images(size), verbose=0)
+        np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_keras_own_efficientnet_weights_see_images_at_their_full_strength(tmp_path: Path) -> None:
+    """As with weights="imagenet", which no test can download: (x / 255 - mean) / deviation."""
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    seed_everything(1)
+    network = backbones.build("EfficientNetB0", 32)
+    expected = network.predict(255 * (images(32) / 255 - mean) / deviation, verbose=0)
+    [normalization] = [
+        layer for layer in network.layers if isinstance(layer, keras.layers.Normalization)
+    ]
+    count = normalization.get_weights()[2]
+    normalization.set_weights([mean, deviation, count])
+    network.save_weights(tmp_path / "b0.weights.h5")
+    backbone = backbones.build("EfficientNetB0", 32, tmp_path / "b0.weights.h5")
+    answer = backbone.predict(images(32), verbose=0)
+    np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_imagenet_without_a_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(
+        UserError, match=r"those of MobileNetV3Small cannot be downloaded"
+    ) as caught:
+        backbones.imagenet("MobileNetV3Small")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,103 @@
+"""Invented creatures, and a backbone pre-trained on them that may be stopped at any epoch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from animals10 import backbones, parameters
+from animals10.arrays import Examples, load_split
+from animals10.drawing.scene import picture
+from animals10.parameters import Augment
+from animals10.pretraining.creatures import PLANS, invent
+from animals10.pretraining.drawing import draw_split
+from animals10.pretraining.exporting import write_half
+from animals10.pretraining.parameters import Pretraining, Train
+from animals10.pretraining.training import pretrain
+from animals10.training import seed_everything
+
+AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
+SETTINGS = Train(lr=0.001, schedule="cosine", epochs=3, batch_size=4, dropout=0.2)
+
+
+class Unplugged(np.ndarray):
+    """Images whose third epoch never comes."""
+
+    reads = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, np.ndarray):
+            type(self).reads += 1
+            if self.reads > 6:
+                raise RuntimeError("interrupted")
+        return super().__getitem__(index)
+
+
+def creature(index: int, seed: int, number: int = 0) -> np.ndarray:
+    return picture(invent(index, seed), np.random.default_rng([1, number]), 48)
+
+
+def test_the_projects_own_parameters_are_valid_and_many_species() -> None:
+    params = parameters.read(ROOT / "pretrain/params.yaml", Pretraining)
+    assert params.draw.species >= 40
+
+
+@pytest.mark.parametrize("index", range(3 * len(PLANS)))
+def test_a_species_is_drawn_alike_for_its_seed_and_in_many_poses(index: int) -> None:
+    np.testing.assert_array_equal(creature(index, 3), creature(index, 3))
+    assert not np.array_equal(creature(index, 3), creature(index, 3, number=1))
+    assert not np.array_equal(creature(index, 3), creature(index, 4))
+
+
+def test_splits_share_species_but_no_picture(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "validation")):
+        draw_split(tmp_path / split, number, species=9, count=2, size=32, seed=5)
+    train, validation = load_split(tmp_path / "train"), load_split(tmp_path / "validation")
+    assert train.inputs.shape == (18, 32, 32, 3)
+    assert train.labels.tolist() == validation.labels.tolist() == [i // 2 for i in range(18)]
+    seen = {image.tobytes() for image in train.inputs}
+    assert len(seen) == 18
+    assert not seen & {image.tobytes() for image in validation.inputs}
+
+
+def run(images: np.ndarray, root: Path) -> tuple[list[np.ndarray], list[float]]:
+    labels = np.arange(len(images)) % 3
+    validation = Examples(np.asarray(images), labels)
+    seed_everything(1)
+    model, history = pretrain(
+        "MobileNetV3Small", Examples(images, labels), validation, SETTINGS, AUGMENT, 1, root
+    )
+    return model.get_weights(), history["loss"].round(6).tolist()
+
+
+def test_stopped_and_taken_up_it_ends_as_if_never_stopped(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    expected, losses = run(images, tmp_path / "whole")
+    with pytest.raises(Exception, match="interrupted"):
+        run(images.view(Unplugged), tmp_path / "parts")
+    [kept] = (tmp_path / "parts").glob("*/epoch-*.npz")
+    assert kept.name < "epoch-0003.npz"
+    weights, resumed = run(images, tmp_path / "parts")
+    assert resumed == losses
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert list((tmp_path / "parts").iterdir()) == []
+
+
+def test_half_the_bytes_answer_alike(tmp_path: Path) -> None:
+    seed_everything(1)
+    backbone = backbones.build("MobileNetV3Small", 32)
+    path = tmp_path / "half.weights.h5"
+    write_half(path, "MobileNetV3Small", backbone)
+    first = path.read_bytes()
+    write_half(path, "MobileNetV3Small", backbone)
+    assert path.read_bytes() == first
+    backbone.save_weights(tmp_path / "whole.weights.h5")
+    assert len(first) < 0.6 * (tmp_path / "whole.weights.h5").stat().st_size
+    halved = backbones.build("MobileNetV3Small", 32, path)
+    assert {weight.dtype for weight in halved.trainable_weights} == {"float32"}
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("float32")
+    whole, half = (model.predict(images, verbose=0) for model in (backbone, halved))
+    np.testing.assert_allclose(half, whole, atol=0.01 * np.abs(whole).max())

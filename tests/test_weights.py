@@ -1,0 +1,60 @@
+"""Which weights a parameter names, and what reaches the pipeline."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from animals10 import weights
+from animals10.errors import UserError
+from animals10.parameters import Backbone
+
+
+def backbone(given: str) -> Backbone:
+    return Backbone(name="EfficientNetB0", weights=given)
+
+
+def test_none_gives_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/old.weights.h5").touch()
+    weights.provide(backbone("none"), tmp_path / "weights")
+    assert list((tmp_path / "weights").iterdir()) == []
+    assert weights.provided(tmp_path / "weights") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("mine.weights.h5", "backbone.weights.h5"), ("mine.h5", "backbone.h5")],
+)
+def test_a_file_is_copied_under_the_suffix_keras_knows(
+    given: str, kept: str, tmp_path: Path
+) -> None:
+    (tmp_path / given).write_bytes(b"weights")
+    weights.provide(backbone(str(tmp_path / given)), tmp_path / "weights")
+    file = weights.provided(tmp_path / "weights")
+    assert file == tmp_path / "weights" / kept
+    assert file.read_bytes() == b"weights"
+
+
+def test_no_such_file_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"backbone.weights = 'sampel' is not a file; give sample"):
+        weights.find("sampel")
+
+
+def test_the_samples_weights_are_the_committed_ones_and_small(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    path = weights.find("sample")
+    assert path is not None
+    assert path.stat().st_size <= 9_000_000
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert f"{digest}  {path.name}" in (ROOT / "weights/SHA256SUMS").read_text().splitlines()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/SHA256SUMS").write_text((ROOT / "weights/SHA256SUMS").read_text())
+    (tmp_path / path).write_bytes(path_bytes := (ROOT / path).read_bytes()[:-1])
+    assert path_bytes
+    with pytest.raises(UserError, match=r"missing or damaged .*git checkout -- weights"):
+        weights.find("sample")
