@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro params refetch pretrain backbones ui test test-slow test-realdata lint types check format lock clean
+.PHONY: help setup repro params refetch pretrain backbones ui test test-slow test-realdata fuzz lint types check format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ test-slow: $(READY) ## run the tests that take minutes
 
 test-realdata: $(READY) ## run the tests on the photos and weights in ../shared
 	pytest -m realdata
+
+fuzz: $(READY) ## decode 50,000 damaged image files (5 minutes)
+	python tests/fuzz_images.py 50000 2>/dev/null
 
 lint: $(READY) ## check style
 	ruff format --check .

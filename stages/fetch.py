@@ -4,29 +4,34 @@ from pathlib import Path
 
 import pandas as pd
 
-from animals10 import artifacts, errors, parameters, weights
-from animals10.fetching import Verdicts, judge
+from animals10 import artifacts, errors, official, parameters, weights
+from animals10.fetching import Photo, Verdicts, judge
 from animals10.sources import open_source
 
 
 def main() -> None:
-    """Write data/photos.zip, data/rejected.csv, data/weights and metrics/fetch.json."""
+    """Write data/photos.zip, data/photos.csv, data/rejected.csv, data/weights and the metrics."""
     params = parameters.load()
     weights.provide(params.backbone, Path("data/weights"))
     verdicts = Verdicts()
-    fetch = params.fetch
-    with open_source(fetch.source, fetch.images_per_class, params.seed) as entries:
-        artifacts.write_zip(Path("data/photos.zip"), judge(entries, verdicts))
+    with open_source(params.fetch, params.seed) as entries:
+        photos = judge(entries, params.fetch.smallest_side, verdicts)
+        artifacts.write_zip(Path("data/photos.zip"), photos)
+    kept = pd.DataFrame(verdicts.photos, columns=Photo._fields)
     rejected = pd.DataFrame(sorted(verdicts.rejected), columns=["path", "reason"])
+    artifacts.write_csv(Path("data/photos.csv"), kept)
     artifacts.write_csv(Path("data/rejected.csv"), rejected)
-    artifacts.write_json(
-        Path("metrics/fetch.json"),
-        {
-            "photos": sum(verdicts.kept.values()),
-            "classes": len(verdicts.kept),
-            "rejected": len(rejected),
-        },
+    counts = {"photos": len(kept), "classes": kept["label"].nunique(), "rejected": len(rejected)}
+    artifacts.write_json(Path("metrics/fetch.json"), counts)
+    if params.fetch.source != "sample" and (report := official.report(verdicts.hashes)):
+        print(report)
+    print(
+        "; ".join(
+            f"{name} {count}" for name, count in kept["label"].value_counts(sort=False).items()
+        )
     )
+    if len(rejected):
+        print(f"{len(rejected):,} files are no usable photos: data/rejected.csv says why")
 
 
 if __name__ == "__main__":

@@ -3,30 +3,30 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from animals10 import artifacts, decoding, errors, parameters, plots, splitting
+from animals10 import artifacts, decoding, errors, parameters, plots, similarity, splitting
 
 
 def main() -> None:
     """Write data/splits.csv, the decoded splits, the class names and pictures of the data."""
     params = parameters.load()
-    archive = Path("data/photos.zip")
-    photos = decoding.list_photos(archive)
-    splits = splitting.assign(photos, params.split.validation, params.split.test, params.seed)
+    pinned = splitting.read_pinned(Path(params.split.pinned))
+    photos = pd.read_csv("data/photos.csv", dtype=str, keep_default_na=False)
+    photos, pinned = similarity.add_groups(photos, pinned, params.split.near_duplicates)
+    shares = params.split.validation, params.split.test
+    splits = splitting.assign(photos, pinned, *shares, params.seed)
     classes = sorted(splits["label"].unique())
     artifacts.write_csv(Path("data/splits.csv"), splits)
     artifacts.write_json(Path("models/classes.json"), classes)
     for split, members in splits.groupby("split"):
-        folder = Path("data") / str(split)
+        folder, archive = Path("data") / str(split), Path("data/photos.zip")
         decoding.write_split(folder, archive, members, classes, params.image_size)
     _write_plots(classes, params.seed)
     counts = plots.images_per_class(splits)
     artifacts.write_csv(Path("plots/images_per_class.csv"), counts)
-    totals = {str(split): int(count) for split, count in splits["split"].value_counts().items()}
-    artifacts.write_json(
-        Path("metrics/split.json"),
-        {**totals, "duplicates": len(splits) - splits["group"].nunique()},
-    )
+    artifacts.write_json(Path("metrics/split.json"), splitting.summarize(splits, pinned))
+    splitting.report(splits, pinned)
 
 
 def _write_plots(classes: list[str], seed: int) -> None:

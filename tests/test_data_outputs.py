@@ -17,13 +17,6 @@ def archive(path: Path) -> Path:
     return path
 
 
-def test_photos_are_listed_with_class_and_hash(tmp_path: Path) -> None:
-    photos = decoding.list_photos(archive(tmp_path / "photos.zip"))
-    assert photos["label"].tolist() == ["cat"] * 3 + ["dog"] * 3
-    assert photos["path"][4] == "dog/1.jpg"
-    assert photos["sha256"][0] == photos["sha256"][3] != photos["sha256"][1]
-
-
 def test_decoded_rows_are_in_the_order_of_the_table(tmp_path: Path) -> None:
     members = pd.DataFrame([("dog/2.jpg", "dog"), ("cat/0.jpg", "cat")], columns=["path", "label"])
     folder = tmp_path / "train"
@@ -51,6 +44,13 @@ def test_the_sample_grid_is_the_same_bytes_each_time(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as grid:
         assert min(grid.size) > 500
+
+
+def test_class_names_are_no_formulas(tmp_path: Path) -> None:
+    images = np.zeros((25, 8, 8, 3), np.uint8)
+    plots.write_samples(tmp_path / "a.png", images, ["$_$"] * 25)
+    table = pd.DataFrame({"actual": ["$_$", "cat"], "predicted": ["$_$", "cat"]})
+    plots.confusion_figure(table, ["$_$", "cat"], "title").savefig(tmp_path / "b.png")
 
 
 def test_images_are_counted_per_class_and_split() -> None:

@@ -3,15 +3,16 @@
 from typing import Any
 
 import keras
+import pandas as pd
 import pytest
 from conftest import ROOT
 
-from animals10 import artifacts, backbones, decoding, models, splitting
+from animals10 import artifacts, backbones, decoding, models, similarity, splitting
+from animals10.archives import open_archive
 from animals10.arrays import Batches, Examples, load_split, predict
-from animals10.fetching import Verdicts, judge
+from animals10.fetching import Photo, Verdicts, judge
 from animals10.outcome import best_epoch
 from animals10.parameters import Parameters
-from animals10.sources import open_source
 from animals10.training import compile_model, fit, seed_everything
 
 PHOTOS = ROOT.parent / "shared/data/animals10-mini.zip"
@@ -28,10 +29,13 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples]:
     """Decode 600 photos of ten classes, split 0.7, 0.15, 0.15."""
     folder = tmp_path_factory.mktemp("real")
     verdicts = Verdicts()
-    with open_source(str(PHOTOS), 0, 0) as entries:
-        artifacts.write_zip(folder / "photos.zip", judge(entries, verdicts))
+    with PHOTOS.open("rb") as file, open_archive(file, PHOTOS.name) as entries:
+        artifacts.write_zip(folder / "photos.zip", judge(entries, 24, verdicts))
     assert verdicts.rejected == []
-    table = splitting.assign(decoding.list_photos(folder / "photos.zip"), 0.15, 0.15, seed=1)
+    photos = pd.DataFrame(verdicts.photos, columns=Photo._fields)
+    pinned = splitting.read_pinned(ROOT / "pinned" / "none.csv")
+    photos, pinned = similarity.add_groups(photos, pinned, 56)
+    table = splitting.assign(photos, pinned, 0.15, 0.15, seed=1)
     classes = sorted(table["label"].unique())
     for split, members in table.groupby("split"):
         path = folder / str(split)

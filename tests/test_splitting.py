@@ -1,11 +1,28 @@
 import hashlib
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from animals10.errors import UserError
-from animals10.splitting import assign
+from animals10.splitting import SPLITS, assign, read_pinned, report, summarize
+
+NONE = pd.DataFrame(columns=["path", "split", "sha256", "group"])
+
+
+def split(
+    photos: pd.DataFrame,
+    validation: float = 0.2,
+    test: float = 0.2,
+    seed: int = 1,
+    pinned: pd.DataFrame = NONE,
+) -> pd.DataFrame:
+    if "group" not in photos:
+        photos = photos.assign(group=photos["sha256"])
+    return assign(photos, pinned, validation, test, seed)
 
 
 def photos(**counts: int) -> pd.DataFrame:
@@ -26,7 +43,7 @@ def shares(splits: pd.DataFrame) -> dict[tuple[str, str], int]:
 
 
 def test_each_class_has_the_shares_asked_for() -> None:
-    counts = shares(assign(photos(cat=100, dog=40), validation=0.15, test=0.2, seed=1))
+    counts = shares(split(photos(cat=100, dog=40), validation=0.15, test=0.2))
     assert counts == {
         ("cat", "train"): 65,
         ("cat", "validation"): 15,
@@ -40,18 +57,18 @@ def test_each_class_has_the_shares_asked_for() -> None:
 def test_the_listing_order_does_not_matter() -> None:
     table = photos(cat=50, dog=50)
     shuffled = table.sample(frac=1, random_state=3)
-    assert assign(shuffled, 0.2, 0.2, 1).equals(assign(table, 0.2, 0.2, 1))
+    assert split(shuffled).equals(split(table))
 
 
 def test_another_seed_gives_another_split() -> None:
     table = photos(cat=50, dog=50)
-    assert not assign(table, 0.2, 0.2, 1).equals(assign(table, 0.2, 0.2, 2))
+    assert not split(table, seed=1).equals(split(table, seed=2))
 
 
 def test_copies_of_a_photo_stay_together() -> None:
     table = photos(cat=30, dog=30)
     copies = table.assign(path="z-" + table["path"])
-    splits = assign(pd.concat([table, copies]), 0.2, 0.2, 1)
+    splits = split(pd.concat([table, copies]))
     assert (splits.groupby("sha256")["split"].nunique() == 1).all()
     assert shares(splits)[("cat", "test")] == 12
 
@@ -59,7 +76,7 @@ def test_copies_of_a_photo_stay_together() -> None:
 def test_a_photo_under_two_labels_stays_in_one_split() -> None:
     table = photos(cat=30, dog=30)
     table.loc[30:39, "sha256"] = table.loc[0:9, "sha256"].to_numpy()
-    splits = assign(table, 0.2, 0.2, 1)
+    splits = split(table)
     assert (splits.groupby("sha256")["split"].nunique() == 1).all()
 
 
@@ -67,20 +84,169 @@ def test_a_photo_under_two_labels_stays_in_one_split() -> None:
 def test_many_copies_of_one_photo_do_not_starve_training(seed: int) -> None:
     table = photos(cat=100)
     table["sha256"] = [hash_of("copy", 0)] * 60 + table["sha256"].tolist()[60:]
-    counts = shares(assign(table, 0.2, 0.2, seed))
+    counts = shares(split(table, seed=seed))
     assert counts == {("cat", "train"): 60, ("cat", "validation"): 20, ("cat", "test"): 20}
 
 
 @pytest.mark.parametrize("count", [3, 4, 6, 8])
 def test_large_shares_leave_something_for_training(count: int) -> None:
-    assert shares(assign(photos(cat=count), 0.45, 0.45, 1))[("cat", "train")] >= 1
+    assert shares(split(photos(cat=count), 0.45, 0.45))[("cat", "train")] >= 1
 
 
 def test_tiny_classes_have_one_photo_in_each_split() -> None:
-    counts = shares(assign(photos(cat=3, dog=100), 0.1, 0.1, 1))
+    counts = shares(split(photos(cat=3, dog=100), 0.1, 0.1))
     assert [counts[("cat", split)] for split in ("train", "validation", "test")] == [1, 1, 1]
 
 
 def test_a_class_that_is_too_small_is_an_error() -> None:
     with pytest.raises(UserError, match=r"class 'cat' has 2 different photo\(s\), too few"):
-        assign(photos(cat=2, dog=100), 0.1, 0.1, 1)
+        split(photos(cat=2, dog=100), 0.1, 0.1)
+
+
+def test_a_class_of_three_groups_has_one_in_each_split() -> None:
+    table = photos(cat=9, dog=100)
+    table.loc[:8, "group"] = ["a"] * 3 + ["b"] * 3 + ["c"] * 3
+    table["group"] = table["group"].fillna(table["sha256"])
+    counts = shares(split(table))
+    assert [counts[("cat", name)] for name in SPLITS] == [3, 3, 3]
+
+
+classes = st.lists(st.lists(st.integers(1, 6), min_size=3, max_size=40), min_size=2, max_size=4)
+
+
+def grouped(classes: list[list[int]]) -> pd.DataFrame:
+    """Make a class of each list of group sizes."""
+    rows = [
+        (f"{label}/{group}-{member}.jpg", str(label), hash_of(f"{label}-{group}", member),
+         hash_of(f"{label}", group))
+        for label, sizes in enumerate(classes)
+        for group, size in enumerate(sizes)
+        for member in range(size)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["path", "label", "sha256", "group"])
+
+
+@given(classes=classes, validation=st.floats(0.05, 0.4), test=st.floats(0.05, 0.4))
+def test_any_split_keeps_its_promises(
+    classes: list[list[int]], validation: float, test: float
+) -> None:
+    table = grouped(classes)
+    splits = split(table, validation, test)
+    assert sorted(splits["path"]) == sorted(table["path"])
+    assert (splits.groupby("group")["split"].nunique() == 1).all()
+    counts = shares(splits)
+    for label, sizes in enumerate(classes):
+        for name, share in (("validation", validation), ("test", test)):
+            count, wanted = counts[(str(label), name)], sum(sizes) * share
+            assert count >= 1
+            assert abs(count - wanted) <= max(sizes)
+        assert counts[(str(label), "train")] >= 1
+
+
+@given(
+    classes=classes,
+    known=st.data(),
+    seed=st.integers(0, 9),
+)
+def test_pinned_photos_stay_and_new_ones_follow_their_group(
+    classes: list[list[int]], known: st.DataObject, seed: int
+) -> None:
+    table = grouped(classes)
+    before = split(table, seed=seed)
+    chosen = known.draw(st.sets(st.sampled_from(table["sha256"].tolist()), min_size=1))
+    pinned = before[before["sha256"].isin(chosen)]
+    after = split(table, seed=seed + 1, pinned=pinned)  # another seed would move what is not pinned
+    merged = pinned.merge(after, on="path")
+    assert (merged["split_x"] == merged["split_y"]).all()
+    assert (after.groupby("group")["split"].nunique() == 1).all()
+
+
+def test_adding_photos_moves_nothing() -> None:
+    before = split(photos(cat=50, dog=50))
+    after = split(photos(cat=90, dog=70, owl=30), pinned=before)
+    merged = before.merge(after, on="path")
+    assert (merged["split_x"] == merged["split_y"]).all()
+    counts = shares(after)
+    assert counts[("cat", "test")] == 18
+    assert counts[("dog", "validation")] == 14
+    assert counts[("owl", "test")] == 6
+
+
+def test_groups_that_were_in_two_splits_are_counted_and_new_photos_go_to_test() -> None:
+    table = photos(cat=30, dog=30)
+    before = split(table)
+    train, test = (before[before["split"] == name].iloc[0] for name in ("train", "test"))
+    table["group"] = table["sha256"]
+    joined = table["path"].isin([train["path"], test["path"]])
+    before.loc[before["path"].isin([train["path"], test["path"]]), "group"] = "joined"
+    new = pd.DataFrame([("cat/new.jpg", "cat", hash_of("new", 0), "joined")], columns=table.columns)
+    table.loc[joined, "group"] = "joined"
+    after = split(pd.concat([table, new]), pinned=before).set_index("path")
+    assert after.loc["cat/new.jpg", "split"] == "test"
+    assert after.loc[train["path"], "split"] == "train"
+    assert summarize(after.reset_index(), before)["groups_in_two_splits"] == 1
+
+
+def test_a_class_whose_photos_are_all_twins_of_another_is_split_too() -> None:
+    for seed in range(20):
+        table = photos(cat=100, dog=10)
+        table["group"] = table["sha256"]
+        table.loc[100:, "group"] = table["group"][:10].to_numpy()
+        counts = shares(split(table, 0.1, 0.1, seed))
+        assert min(counts["dog", name] for name in SPLITS) >= 1
+
+
+def test_a_pinned_split_without_a_test_photo_is_told_as_such() -> None:
+    before = split(photos(cat=30, dog=30), 0.04, 0.04)
+    gone = before[(before["label"] == "cat") & (before["split"] == "test")]["path"]
+    table = photos(cat=30, dog=30)
+    with pytest.raises(UserError, match="class 'cat' has no photo for test, since split.pinned"):
+        split(table[~table["path"].isin(gone)], 0.04, 0.04, pinned=before)
+
+
+def test_what_a_split_did_is_counted_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    table = photos(cat=30, dog=30)
+    before = split(table)
+    table.loc[[0, 30], "group"] = "twins"
+    table["group"] = table["group"].fillna(table["sha256"])
+    after = split(table.drop(index=5), pinned=before)
+    counts = summarize(after, before)
+    assert counts["train"] + counts["validation"] + counts["test"] == 59
+    assert (counts["groups"], counts["duplicates"], counts["groups_with_two_labels"]) == (1, 1, 1)
+    assert (counts["pinned"], counts["pinned_gone"]) == (59, 1)
+    report(after, before)
+    assert capsys.readouterr().out.splitlines() == [
+        "2 near-duplicates have different labels: cat/0.jpg, dog/0.jpg",
+        "1 pinned photos are gone: cat/5.jpg",
+    ]
+
+
+def test_an_earlier_splits_file_is_read(tmp_path: Path) -> None:
+    before = split(photos(cat=10, dog=10))
+    before.to_csv(tmp_path / "splits.csv", index=False)
+    columns = ["path", "split", "sha256", "group"]
+    assert read_pinned(tmp_path / "splits.csv").equals(before[columns])
+    assert read_pinned(Path(__file__).parent.parent / "pinned" / "none.csv").empty
+
+
+HEADER, A = "path,split,sha256,group\n", "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file"),
+        ("", "No columns"),
+        ("path,label\n", "not in index"),
+        (f"{HEADER}1.jpg,holdout,ab,{A}\n", "a split 'holdout'; allowed are train, valid"),
+        (f"{HEADER}1.jpg,test,AB,{A}\n1.jpg,train,ab,{A}\n", "the photo with sha256 ab in two"),
+        (f"{HEADER}1.jpg,test,ab,c\n", "a group 'c', which is no hash"),
+    ],
+)
+def test_a_wrong_pinned_file_is_one_line(text: str | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "pinned.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        read_pinned(path)
+    assert "\n" not in str(caught.value)

@@ -1,6 +1,5 @@
 """From the archive of photos to arrays: each photo is decoded once, for all stages to come."""
 
-import hashlib
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,24 +11,8 @@ from tqdm import tqdm
 from animals10 import artifacts
 from animals10.images import decode
 
-_CHUNK = 256  # files in memory at once
-
-
-def list_photos(archive: Path) -> pd.DataFrame:
-    """List the photos that fetch kept.
-
-    Args:
-        archive: zip of `<class>/<file>` members.
-
-    Returns:
-        Columns path, label (the class) and sha256 (hex of the file's bytes).
-    """
-    with zipfile.ZipFile(archive) as photos:
-        rows = [
-            (name, name.split("/")[0], hashlib.sha256(photos.read(name)).hexdigest())
-            for name in photos.namelist()
-        ]
-    return pd.DataFrame(rows, columns=["path", "label", "sha256"])
+_THREADS = 4  # each may need 0.6 GiB for the largest of images
+_CHUNK = 256  # decoded images in memory at once
 
 
 def write_split(
@@ -48,17 +31,20 @@ def write_split(
         size: side of the decoded images in pixels.
     """
     paths = members["path"].tolist()
-    shape = (len(paths), size, size, 3)
-    with artifacts.replacing(folder / "images.npy") as temporary:
-        images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        with zipfile.ZipFile(archive) as photos, ThreadPoolExecutor() as pool:
-            bar = tqdm(total=len(paths), desc=f"decode {folder.name}", unit="photo", disable=None)
-            for start in range(0, len(paths), _CHUNK):
-                contents = [photos.read(path) for path in paths[start : start + _CHUNK]]
-                decoded = pool.map(decode, contents, [size] * len(contents))
-                images[start : start + len(contents)] = np.stack(list(decoded))
-                bar.update(len(contents))
-            bar.close()
-        images.flush()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size, 3)}
+    with (
+        zipfile.ZipFile(archive) as photos,
+        ThreadPoolExecutor(_THREADS) as pool,
+        # Written, not mapped: pages of a mapped file count as this process's memory.
+        artifacts.replacing(folder / "images.npy") as temporary,
+        temporary.open("wb") as file,
+        tqdm(total=len(paths), desc=f"decode {folder.name}", unit="photo", disable=None) as bar,
+    ):
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(paths), _CHUNK):
+            chunk = paths[start : start + _CHUNK]
+            for image in pool.map(lambda path: decode(photos.read(path), size), chunk):
+                file.write(image.tobytes())
+            bar.update(len(chunk))
     labels = members["label"].map(classes.index).to_numpy(np.int64)
     artifacts.write_array(folder / "labels.npy", labels)

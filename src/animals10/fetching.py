@@ -1,40 +1,61 @@
 """What is a photo of which class: every file of a source is kept or rejected with a reason."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from tqdm import tqdm
 
+from animals10.archives import Entry
 from animals10.errors import UserError
-from animals10.images import fault
-from animals10.sources import Entry
+from animals10.images import ImageError, decode
+from animals10.similarity import SIDE, fingerprint
 
-_CHUNK = 256  # files in memory at once
+_BOOKKEEPING = ("__MACOSX", "@eaDir")  # folders that macOS and Synology's servers leave
+LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger
+_THREADS = 4  # each may need 0.6 GiB for the largest of images
+_CHUNK_FILES, _CHUNK_BYTES = 256, 64 * 2**20  # in memory at once
+
+
+class Photo(NamedTuple):
+    """A photo that is kept: `<class>/<file>`, its class, its bytes' hash, what it looks like."""
+
+    path: str
+    label: str
+    sha256: str
+    phash: str
+    mirrored: str
 
 
 @dataclass
 class Verdicts:
     """What became of the files of a source."""
 
-    kept: dict[str, int] = field(default_factory=dict)  # class -> photos
+    photos: list[Photo] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)  # (path, reason)
+    hashes: list[tuple[str, str]] = field(default_factory=list)  # (class, sha256) of all files read
 
 
-def judge(entries: list[Entry], verdicts: Verdicts) -> Iterator[tuple[str, bytes]]:
+def judge(entries: list[Entry], smallest: int, verdicts: Verdicts) -> Iterator[tuple[str, bytes]]:
     """Yield the photos among the files of a source.
 
     The first folders below whatever wraps them all are the classes; hidden and stray files are
-    rejected, under their names in the source.
+    rejected. Names are those below the wrapping folders, in Unicode's composed form, so that a
+    folder and an archive of it give the same.
 
     Args:
-        entries: all files and folders of the source, sorted by name.
+        entries: all files and folders of the source.
+        smallest: pixels that the shorter side of a photo must have.
         verdicts: filled while the photos are yielded.
 
     Yields:
-        (`<class>/<file>`, the file's bytes unchanged), in the order of the entries.
+        (`<class>/<file>`, the file's bytes unchanged), sorted by name.
 
     Raises:
         UserError: the source looks split already; or, after the last photo, fewer than two classes
@@ -42,55 +63,91 @@ def judge(entries: list[Entry], verdicts: Verdicts) -> Iterator[tuple[str, bytes
     """
     candidates = _in_classes(entries, verdicts)
     _refuse_split([name for name, _ in candidates])
-    verdicts.kept = {name.split("/")[0]: 0 for name, _ in candidates}
     files = [(name, entry) for name, entry in candidates if not name.endswith("/")]
-    with ThreadPoolExecutor() as pool:
-        for chunk in _chunks(tqdm(files, desc="fetch", unit="file", disable=None)):
-            contents = [entry.read() for _, entry in chunk]
-            for (name, entry), content, reason in zip(
-                chunk, contents, pool.map(fault, contents), strict=True
-            ):
-                if reason:
-                    verdicts.rejected.append((entry.name, reason))
+    with (
+        ThreadPoolExecutor(_THREADS) as pool,
+        tqdm(total=len(files), desc="fetch", unit="file", disable=None) as bar,
+    ):
+        for chunk in _chunks(files):
+            contents = list(_read(chunk, verdicts))
+            examined = pool.map(partial(_examine, smallest=smallest), contents)
+            for (name, content), (sha256, looks) in zip(contents, examined, strict=True):
+                label = name.split("/")[0]
+                verdicts.hashes.append((label, sha256))
+                if isinstance(looks, str):
+                    verdicts.rejected.append((name, looks))
                 else:
-                    verdicts.kept[name.split("/")[0]] += 1
+                    verdicts.photos.append(Photo(name, label, sha256, *looks))
                     yield name, content
-    _require_classes(verdicts.kept)
+            bar.update(len(chunk))
+    _require_classes({name.split("/")[0] for name, _ in candidates}, verdicts)
+
+
+def _read(chunk: list[tuple[str, Entry]], verdicts: Verdicts) -> Iterator[tuple[str, bytes]]:
+    for name, entry in chunk:
+        if entry.size > LARGEST_FILE:
+            verdicts.rejected.append((name, f"larger than {LARGEST_FILE // 2**20} MiB"))
+            continue
+        try:
+            yield name, entry.read()
+        except OSError as error:
+            verdicts.rejected.append((name, f"cannot be read: {error.strerror or error}"))
+
+
+def _examine(file: tuple[str, bytes], smallest: int) -> tuple[str, tuple[str, str] | str]:
+    """Return a file's sha256, and what it looks like or the reason why it is no photo."""
+    _, content = file
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        return sha256, fingerprint(decode(content, SIDE, smallest))
+    except ImageError as error:
+        return sha256, str(error)
 
 
 def _in_classes(entries: list[Entry], verdicts: Verdicts) -> list[tuple[str, Entry]]:
-    visible: dict[str, Entry] = {}
-    for entry in entries:
-        name = str(PurePosixPath(entry.name)) + "/" * entry.name.endswith("/")
-        parts = PurePosixPath(name).parts
-        if any(part.startswith(".") or part == "__MACOSX" for part in parts):
-            if not name.endswith("/"):
-                verdicts.rejected.append((name, "hidden file or folder"))
-        elif name in visible:
-            verdicts.rejected.append((name, "name occurs twice"))
+    """Name all files and folders from their class on; reject what is in none."""
+    named = [(_tidy(entry.name), entry) for entry in entries]
+    visible = [(name, entry) for name, entry in named if not _hidden(name)]
+    wrapper = _wrapper([name for name, _ in visible])
+    inside: dict[str, Entry] = {}
+    for name, entry in named:
+        below = name.removeprefix(wrapper)
+        around = name == wrapper or not name.startswith(wrapper)
+        if _hidden(name):
+            reason = "hidden file or folder"
+        elif around or "/" not in below:
+            reason = "not in a class folder"
+        elif below in inside:
+            reason = "name occurs twice"
         else:
-            visible[name] = entry
-    depth = _wrapper_depth(list(visible))
-    inside = []
-    for name, entry in visible.items():
-        parts = PurePosixPath(name).parts[depth:]
-        if len(parts) >= 2 or (parts and name.endswith("/")):
-            inside.append(("/".join(parts) + "/" * name.endswith("/"), entry))
-        elif not name.endswith("/"):
-            verdicts.rejected.append((name, "not in a class folder"))
-    return inside
+            inside[below] = entry
+            continue
+        if not entry.name.endswith("/"):
+            verdicts.rejected.append((below, reason))
+    return sorted(inside.items())
 
 
-def _wrapper_depth(names: list[str]) -> int:
-    """Count the folders around the class folders: 2 for archive/raw-img/<class>/<photo>."""
-    folders = {
-        PurePosixPath(n).parts if n.endswith("/") else PurePosixPath(n).parts[:-1] for n in names
-    }
+def _tidy(name: str) -> str:
+    composed = unicodedata.normalize("NFC", str(PurePosixPath(name)) + "/" * name.endswith("/"))
+    # Names on Linux may hold what a CSV cannot: bytes that are no Unicode, ends of lines.
+    readable = composed.encode(errors="backslashreplace").decode().removeprefix("./")
+    return re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", readable)
+
+
+def _hidden(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part in _BOOKKEEPING for part in parts)
+
+
+def _wrapper(names: list[str]) -> str:
+    """Find the folders around the class folders: archive/raw-img/ for archive/raw-img/cat/1.jpg."""
+    folders = {tuple(name.split("/")[:-1]) for name in names}
     depth = 0
     while True:
         tops = {parts[depth] for parts in folders if len(parts) > depth}
         if len(tops) != 1 or not any(len(parts) > depth + 1 for parts in folders):
-            return depth
+            around = max(folders, key=len, default=())[:depth]
+            return "".join(f"{part}/" for part in around)
         depth += 1
 
 
@@ -101,28 +158,38 @@ def _refuse_split(names: list[str]) -> None:
         if not name.endswith("/"):
             top, *folders = name.split("/")[:-1]
             inner.setdefault(top, set()).add(folders[0] if folders else "")
-    if len(inner) > 1 and (shared := set.intersection(*inner.values()) - {""}):
+    shared = set.intersection(*inner.values()) - {""} if len(inner) > 1 else set()
+    if len(shared) > 1:  # one may be a folder that each class happens to have
         raise UserError(
             f"the source looks split already: {', '.join(sorted(inner))} each have a folder "
             f"{min(shared)!r}; give one folder per class, the pipeline splits by itself"
         )
 
 
-def _chunks(items: Iterable[tuple[str, Entry]]) -> Iterator[list[tuple[str, Entry]]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, _CHUNK)):
-        yield chunk
+def _chunks(files: list[tuple[str, Entry]]) -> Iterator[list[tuple[str, Entry]]]:
+    chunk: list[tuple[str, Entry]] = []
+    size = 0
+    for name, entry in files:
+        chunk.append((name, entry))
+        size += min(entry.size, LARGEST_FILE)
+        if len(chunk) == _CHUNK_FILES or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    yield chunk
 
 
-def _require_classes(kept: dict[str, int]) -> None:
-    empty = sorted(name for name, count in kept.items() if not count)
+def _require_classes(classes: set[str], verdicts: Verdicts) -> None:
+    empty = sorted(classes - {photo.label for photo in verdicts.photos})
     if empty:
+        known = [f"{path}: {reason}" for path, reason in verdicts.rejected]
+        reasons = [line for line in known if line.startswith(f"{empty[0]}/")]
         raise UserError(
-            f"class {empty[0]!r} has no usable photo ({len(empty)} such of {len(kept)} classes); "
-            "add photos to its folder or remove the folder"
+            f"class {empty[0]!r} has no usable photo ({len(empty)} such of {len(classes)} classes; "
+            f"{reasons[0] if reasons else 'its folder is empty'}); add photos to its folder or "
+            "remove the folder"
         )
-    if len(kept) < 2:
+    if len(classes) < 2:
         raise UserError(
-            f"the source has {len(kept)} class(es): {', '.join(kept) or 'none'}; "
+            f"the source has {len(classes)} class(es): {', '.join(classes) or 'none'}; "
             "at least 2 are needed, one folder of photos each"
         )

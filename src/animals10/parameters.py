@@ -62,6 +62,16 @@ class Fetch(Block):
 
     source: Annotated[str, Field(min_length=1)]
     images_per_class: Annotated[int, Field(ge=3, le=100_000)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None
+    smallest_side: Count
+
+    @model_validator(mode="after")
+    def _one_file(self) -> "Fetch":
+        if self.sha256 and self.source in ("sample", "kaggle"):
+            raise ValueError(
+                f"sha256 is that of an archive; source = {self.source!r} is none: give null"
+            )
+        return self
 
 
 class Split(Block):
@@ -69,6 +79,8 @@ class Split(Block):
 
     validation: Annotated[Share, Field(gt=0)]
     test: Annotated[Share, Field(gt=0)]
+    pinned: Annotated[str, Field(min_length=1)]
+    near_duplicates: Annotated[int, Field(ge=0, le=128)] | None
 
     @model_validator(mode="after")
     def _leave_training_images(self) -> "Split":

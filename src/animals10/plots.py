@@ -27,7 +27,7 @@ def write_samples(path: Path, images: np.ndarray, titles: list[str]) -> None:
     figure = Figure(figsize=(9, 9.6), layout="constrained")
     for axes, image, title in zip(figure.subplots(_ROWS, _ROWS).flat, images, titles, strict=False):
         axes.imshow(image)
-        axes.set_title(title, fontsize=9)
+        axes.set_title(title, fontsize=9, parse_math=False)  # a class may be named $a$
     for axes in figure.axes:
         axes.axis("off")
     figure.suptitle("Training images as the models see them")
@@ -83,4 +83,6 @@ def confusion_figure(table: pd.DataFrame, classes: list[str], title: str) -> "Fi
     display = ConfusionMatrixDisplay(counts, display_labels=classes)
     display.plot(ax=axes, cmap="Blues", xticks_rotation=45, colorbar=False)
     axes.set(title=title, xlabel="predicted class", ylabel="true class")
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)
     return figure

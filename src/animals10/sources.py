@@ -1,64 +1,40 @@
 """Where photos come from: the drawn sample, Kaggle, a URL, an archive or a folder.
 
-Every source is a list of `Entry`: a name inside the source and a way to read its bytes. Archives
-are read in place and never extracted, so no member can land outside the project.
+Every source is a list of `Entry`: a name inside the source and a way to read its bytes. The user's
+files are read, never changed.
 """
 
-import gzip
-import lzma
+import hashlib
 import os
-import tarfile
-import tempfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from animals10 import drawing, workspace
+from animals10.archives import ArchiveError, Entry, open_archive
+from animals10.downloading import alone, download, without_password
 from animals10.errors import UserError
+from animals10.parameters import Fetch
 
+DOWNLOADS = ".downloads"  # in the user's project; what was begun is kept there
 KAGGLE_DATASET = "alessiocorrado99/animals10"
-_DAMAGED = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    gzip.BadGzipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,  # an unknown kind of compression
-)
-LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger, but a bomb in an archive is
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file of a source.
-
-    `name` is relative, with forward slashes; a folder's ends in a slash and reads as b"".
-    """
-
-    name: str
-    read: Callable[[], bytes]
+TRIES = 5
 
 
 @contextmanager
-def open_source(source: str, images_per_class: int, seed: int) -> Iterator[list[Entry]]:
+def open_source(fetch: Fetch, seed: int) -> Iterator[list[Entry]]:
     """Open a source of photos.
 
     Args:
-        source: `sample`, `kaggle`, an http(s) URL of an archive, or the path of a folder, zip or
-            tar, relative to the user's project.
-        images_per_class: number of pictures of each class, for `sample` alone.
-        seed: of the drawn pictures, for `sample` alone.
+        fetch: where it is; a relative path is one from the user's project.
+        seed: of the drawn sample.
 
     Yields:
         The entries, in an order that is always the same.
@@ -66,23 +42,74 @@ def open_source(source: str, images_per_class: int, seed: int) -> Iterator[list[
     Raises:
         UserError: the source does not exist, is no archive, or cannot be downloaded.
     """
-    if source == "sample":
-        yield _sample(images_per_class, seed)
-    elif source == "kaggle":
+    if fetch.source == "sample":
+        yield _sample(fetch.images_per_class, seed)
+    elif fetch.source == "kaggle":
         yield _folder(_download_kaggle())
-    elif source.startswith(("http://", "https://")):
-        with _downloaded(source) as archive, _archive(archive, source) as entries:
+    elif fetch.source.lower().startswith(("http://", "https://")):
+        with _downloaded(fetch) as entries:
             yield entries
-    elif (path := workspace.root() / Path(source).expanduser()).is_dir():
+    elif (path := _local(fetch.source)).is_dir():
+        if fetch.sha256:
+            raise UserError(
+                f"fetch.sha256 is that of an archive; fetch.source = {fetch.source!r} is a folder: "
+                "give null"
+            )
         yield _folder(path)
     elif path.is_file():
-        with path.open("rb") as file, _archive(file, source) as entries:
+        _check_sha256(path, fetch)
+        with path.open("rb") as file, open_archive(file, fetch.source) as entries:
             yield entries
     else:
         raise UserError(
-            f"fetch.source = {source!r} does not exist; give sample, kaggle, an http(s) URL, "
+            f"fetch.source = {fetch.source!r} does not exist; give sample, kaggle, an http(s) URL, "
             "or the path of a folder or archive with one folder of photos per class"
         )
+
+
+def _local(source: str) -> Path:
+    try:
+        return workspace.root() / Path(source).expanduser()
+    except RuntimeError:  # ~somebody who has no home
+        return workspace.root() / source
+
+
+@contextmanager
+def _downloaded(fetch: Fetch) -> Iterator[list[Entry]]:
+    folder = workspace.root() / DOWNLOADS
+    with alone(folder):
+        path = download(fetch.source, folder, fetch.sha256)
+        shown = without_password(fetch.source)
+        try:
+            with path.open("rb") as file, open_archive(file, shown) as entries:
+                yield entries
+        except ArchiveError:
+            path.unlink()  # the next run must not be told that it is still the server's file
+            raise
+        for used in folder.glob(f"{path.stem}.*"):
+            used.unlink()  # only now, so that a run that fails need not download again
+
+
+def _check_sha256(path: Path, fetch: Fetch) -> None:
+    with path.open("rb") as file:
+        if fetch.sha256 and (found := hashlib.file_digest(file, "sha256").hexdigest()) != (
+            fetch.sha256.lower()
+        ):
+            raise UserError(
+                f"fetch.source = {fetch.source!r}: the sha256 of the archive is {found}, not "
+                f"{fetch.sha256.lower()} as fetch.sha256 says; get the right one, or mend "
+                "fetch.sha256"
+            )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether a fault of a download may be gone at the next try."""
+    import requests
+
+    response: Any = getattr(error, "response", None)
+    refused = response is not None and response.status_code < 500
+    busy = refused and response.status_code in (408, 429)
+    return isinstance(error, requests.RequestException) and (busy or not refused)
 
 
 def _sample(images_per_class: int, seed: int) -> list[Entry]:
@@ -103,85 +130,46 @@ def _draw(name: str, kind: int, index: int, seed: int) -> bytes:
 
 def _folder(root: Path) -> list[Entry]:
     entries = []
-    for folder, _, files in os.walk(root, followlinks=True):
+    above: dict[str, tuple[str, ...]] = {str(root): (os.path.realpath(root),)}
+    for folder, subfolders, files in os.walk(root, onerror=_raise, followlinks=True):
         inside = Path(folder).relative_to(root)
         entries.append(Entry(f"{inside.as_posix()}/", bytes))
-        entries += [Entry((inside / f).as_posix(), (root / inside / f).read_bytes) for f in files]
+        entries += [_file(Path(folder, name), (inside / name).as_posix()) for name in files]
+        for name in list(subfolders):
+            path = os.path.join(folder, name)
+            if (real := os.path.realpath(path)) in above[folder]:
+                subfolders.remove(name)  # a link to a folder above would lead round for ever
+            above[path] = (*above[folder], real)
     return sorted(entries, key=lambda entry: entry.name)
 
 
-@contextmanager
-def _archive(file: IO[bytes], source: str) -> Iterator[list[Entry]]:
-    try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                yield _zip_entries(archive)
-        else:
-            file.seek(0)
-            with tarfile.open(fileobj=file) as tar:
-                yield _tar_entries(tar)
-    except _DAMAGED as error:
-        raise UserError(
-            f"fetch.source = {source!r} is not a readable zip or tar "
-            f"({' '.join(str(error).split())}); "
-            "download or pack it again"
-        ) from None
+def _file(path: Path, name: str) -> Entry:
+    if not path.is_file():
+        return Entry(name, partial(_refuse, "a broken link, or no ordinary file"))
+    return Entry(name, path.read_bytes, path.stat().st_size)
 
 
-def _zip_entries(archive: zipfile.ZipFile) -> list[Entry]:
-    def read(member: zipfile.ZipInfo) -> bytes:
-        if member.flag_bits & 1:
-            raise UserError(f"{member.filename!r} in the archive is encrypted; unpack it yourself")
-        with archive.open(member) as file:
-            return file.read(LARGEST_FILE)
-
-    members = sorted(archive.infolist(), key=lambda member: member.filename)
-    return [Entry(member.filename, partial(read, member)) for member in members]
+def _raise(error: OSError) -> None:
+    raise error  # a folder that cannot be read; os.walk would pass over it
 
 
-def _tar_entries(archive: tarfile.TarFile) -> list[Entry]:
-    def read(member: tarfile.TarInfo) -> bytes:
-        try:
-            file = archive.extractfile(member)
-        except KeyError:  # a hard link to what the archive does not hold
-            file = None
-        return file.read(LARGEST_FILE) if file else b""
-
-    members = sorted(archive.getmembers(), key=lambda member: member.name)
-    return [
-        Entry(member.name + "/" * member.isdir(), partial(read, member))
-        for member in members
-        if member.isdir() or member.isfile() or member.islnk()
-    ]
-
-
-@contextmanager
-def _downloaded(url: str) -> Iterator[IO[bytes]]:
-    import requests
-
-    Path("data").mkdir(exist_ok=True)
-    with tempfile.TemporaryFile(dir="data") as file:
-        try:
-            with requests.get(url, stream=True, timeout=30) as response:
-                response.raise_for_status()
-                length = int(response.headers.get("Content-Length", 0))
-                with tqdm(
-                    total=length or None, unit="B", unit_scale=True, desc="download", disable=None
-                ) as bar:
-                    for chunk in response.iter_content(2**20):
-                        bar.update(file.write(chunk))
-        except requests.RequestException as error:
-            raise UserError(f"fetch.source = {url!r} cannot be downloaded: {error}") from None
-        yield file
+def _refuse(why: str) -> bytes:
+    raise OSError(why)
 
 
 def _download_kaggle() -> Path:
     import kagglehub
 
-    try:
-        return Path(kagglehub.dataset_download(KAGGLE_DATASET))
-    except Exception as error:  # kagglehub raises whatever its HTTP library does
-        raise UserError(
-            f"fetch.source = 'kaggle': {KAGGLE_DATASET} cannot be downloaded: {error}; "
-            "check the network, or download the archive and give its path"
-        ) from None
+    for remaining in reversed(range(TRIES)):
+        try:
+            return Path(kagglehub.dataset_download(KAGGLE_DATASET))
+        except Exception as error:  # kagglehub raises many kinds
+            problem = error
+            if not remaining or not _may_pass(error):
+                break
+            time.sleep(2.0 ** (TRIES - remaining - 1))  # kagglehub goes on from what has arrived
+    raise UserError(
+        f"fetch.source = 'kaggle': {KAGGLE_DATASET} cannot be downloaded: "
+        f"{' '.join(str(problem).split())}; check the network and run the same command again, or "
+        "download the archive and give its path"
+    )

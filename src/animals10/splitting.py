@@ -1,7 +1,9 @@
-"""Who sees which photo: a stratified split that keeps identical photos together."""
+"""Who sees which photo: a stratified split that keeps near-duplicates together."""
 
 import hashlib
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
 
 import pandas as pd
 
@@ -10,16 +12,21 @@ from animals10.errors import UserError
 SPLITS = ("train", "validation", "test")
 
 
-def assign(photos: pd.DataFrame, validation: float, test: float, seed: int) -> pd.DataFrame:
+def assign(
+    photos: pd.DataFrame, pinned: pd.DataFrame, validation: float, test: float, seed: int
+) -> pd.DataFrame:
     """Assign every photo to train, validation or test.
 
-    Each class is split by itself, and photos with the same bytes stay together. Order is drawn by
-    hashing (seed, content), so it depends on neither the listing nor the machine: scikit-learn's
-    splitters shuffle positions instead.
+    Each class has its shares, and a group of near-duplicates stays together. Order is drawn by
+    hashing (seed, group), so it depends on neither the listing nor the machine: scikit-learn's
+    splitters shuffle positions instead. A photo that is pinned stays where it was, and new ones of
+    its group follow it, to the test split first where a group was in several.
 
     Args:
-        photos: columns `path`, `label`, `sha256` (hex of the file's bytes).
-        validation: share of each class, in (0, 1).
+        photos: columns `path`, `label`, `sha256` (hex of the file's bytes), `group`.
+        pinned: columns `path`, `split`, `sha256`, and `group` among the photos' groups now; or no
+            rows.
+        validation: share of each class, in (0, 1); met to within one photo or one group.
         test: likewise.
         seed: of the drawing of order.
 
@@ -30,36 +37,182 @@ def assign(photos: pd.DataFrame, validation: float, test: float, seed: int) -> p
         UserError: a class is too small to have a photo in each split.
     """
     photos = photos.sort_values("path", ignore_index=True)
-    photos["group"] = photos["sha256"].str[:16]
-    photos["order"] = [_order(group, seed) for group in photos["group"]]
-    split_of: dict[str, str] = {}
-    for label, members in photos.groupby("label"):
-        _assign_class(str(label), members, {"test": test, "validation": validation}, split_of)
-    photos["split"] = photos["group"].map(split_of)
+    known = dict(zip(pinned["sha256"], pinned["split"], strict=True))
+    photos["split"] = [known.get(sha256, "") for sha256 in photos["sha256"]]
+    split_of = _pinned_groups(photos, pinned)
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for group, label in zip(photos["group"], photos["label"], strict=True):
+        if group not in split_of:
+            labels[group][label] += 1
+    split_of |= _draw(photos, split_of, labels, {"test": test, "validation": validation}, seed)
+    photos["split"] = _placed(photos, split_of)
+    _require_all_splits(photos, pinned)
     return photos[["path", "label", "split", "sha256", "group"]]
+
+
+def _pinned_groups(photos: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, str]:
+    """Return the split of each group that has pinned members, be they here or gone."""
+    known = pd.concat([photos[["group", "split"]], pinned[["group", "split"]]])
+    split_of: dict[str, str] = {}
+    for split in SPLITS:  # the test split last, so that it wins
+        split_of |= dict.fromkeys(known["group"][known["split"] == split], split)
+    return split_of
+
+
+def _placed(photos: pd.DataFrame, split_of: dict[str, str]) -> list[str]:
+    """Return each photo's split: its own if it is pinned, else its group's; "" if undecided."""
+    pairs = zip(photos["split"], photos["group"], strict=True)
+    return [own or split_of.get(group, "") for own, group in pairs]
+
+
+def _draw(
+    photos: pd.DataFrame,
+    split_of: dict[str, str],
+    labels: dict[str, Counter[str]],
+    shares: dict[str, float],
+    seed: int,
+) -> dict[str, str]:
+    """Place groups, given by how many photos of each class they have, in random order."""
+    totals = Counter(photos["label"])
+    wanted = {
+        (label, split): max(1, int(total * share))
+        for label, total in totals.items()
+        for split, share in shares.items()
+    }
+    counts = Counter(zip(photos["label"], _placed(photos, split_of), strict=True))
+    drawn: dict[str, str] = {}
+    for group in sorted(labels, key=lambda group: _order(group, seed)):
+        # Where it brings counts nearer to what is wanted; what fits nowhere is for training.
+        drawn[group] = next(
+            (
+                split
+                for split in shares
+                if all(
+                    counts[label, split] + count / 2 <= wanted[label, split]
+                    for label, count in labels[group].items()
+                )
+            ),
+            "train",
+        )
+        for label, count in labels[group].items():
+            counts[label, drawn[group]] += count
+    for label in sorted(totals, key=lambda label: (totals[label], label)):
+        for empty in [split for split in SPLITS if not counts[label, split]]:
+            _fill(label, empty, counts, labels, drawn)
+    return drawn
 
 
 def _order(group: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
 
 
-def _assign_class(
-    label: str, members: pd.DataFrame, shares: dict[str, float], split_of: dict[str, str]
+def _fill(
+    label: str,
+    empty: str,
+    counts: Counter[tuple[str, str]],
+    labels: dict[str, Counter[str]],
+    drawn: dict[str, str],
 ) -> None:
-    counts: dict[str, int] = defaultdict(int)
-    for group, size in members.groupby("group").size().items():
-        if group in split_of:  # the same photo under an earlier label
-            counts[split_of[str(group)]] += int(size)
-    wanted = {split: max(1, int(len(members) * share)) for split, share in shares.items()}
-    for group, photos in members.sort_values(["order", "path"]).groupby("group", sort=False):
-        if group not in split_of:
-            size = len(photos)
-            # Where it brings the count nearer to what is wanted; a large group is for training.
-            split = next((s for s in wanted if counts[s] + size / 2 <= wanted[s]), "train")
-            split_of[str(group)] = split
-            counts[split] += size
-    if any(not counts[split] for split in SPLITS):
+    """Move a class's smallest group into a split that has none, if that empties no other."""
+    movable = [
+        group
+        for group, members in labels.items()
+        if label in members
+        and all(counts[name, drawn[group]] > count for name, count in members.items())
+    ]
+    if movable:
+        group = min(movable, key=lambda group: (labels[group].total(), group))
+        for name, count in labels[group].items():
+            counts[name, drawn[group]] -= count
+            counts[name, empty] += count
+        drawn[group] = empty
+
+
+def _require_all_splits(photos: pd.DataFrame, pinned: pd.DataFrame) -> None:
+    for label, members in photos.groupby("label"):
+        missing = [split for split in SPLITS if split not in set(members["split"])]
+        if missing and members["sha256"].isin(pinned["sha256"]).any():
+            raise UserError(
+                f"class {label!r} has no photo for {missing[0]}, since split.pinned keeps its "
+                "photos where they were; add photos, or remove some of the class from that file"
+            )
+        if missing:
+            raise UserError(
+                f"class {label!r} has {members['group'].nunique()} different photo(s), too few for "
+                "one in each of train, validation and test; add photos, or remove the class"
+            )
+
+
+def summarize(splits: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, int]:
+    """Count what a split did.
+
+    Args:
+        splits: result of `assign`.
+        pinned: what was given to it.
+
+    Returns:
+        Photos in each split; groups of near-duplicates, the photos beyond the first of each
+        (duplicates), groups with two labels, and groups in two splits, which only a pinned split
+        can bring about; pinned photos kept where they were, and those that are gone.
+    """
+    groups = splits.groupby("group")
+    kept = splits["sha256"].isin(pinned["sha256"])
+    return {
+        **{split: int((splits["split"] == split).sum()) for split in SPLITS},
+        "groups": int((groups.size() > 1).sum()),
+        "duplicates": len(splits) - groups.ngroups,
+        "groups_with_two_labels": int((groups["label"].nunique() > 1).sum()),
+        "groups_in_two_splits": int((groups["split"].nunique() > 1).sum()),
+        "pinned": int(kept.sum()),
+        "pinned_gone": int((~pinned["sha256"].isin(splits["sha256"])).sum()),
+    }
+
+
+def report(splits: pd.DataFrame, pinned: pd.DataFrame) -> None:
+    """Print what a person should look at: labels that contradict, leaks, photos that are gone."""
+    labels = splits.groupby("group")["label"].transform("nunique")
+    _print_first("near-duplicates have different labels", splits["path"][labels > 1])
+    places = splits.groupby("group")["split"].transform("nunique")
+    _print_first("near-duplicates are in different splits, as pinned", splits["path"][places > 1])
+    gone = pinned["path"][~pinned["sha256"].isin(splits["sha256"])]
+    _print_first("pinned photos are gone", gone)
+
+
+def _print_first(what: str, paths: pd.Series, shown: int = 6) -> None:
+    if len(paths):
+        more = ", …" * (len(paths) > shown)
+        print(f"{len(paths)} {what}: {', '.join(paths[:shown])}{more}")
+
+
+def read_pinned(path: Path) -> pd.DataFrame:
+    """Read an earlier splits.csv whose photos must stay where they are.
+
+    Args:
+        path: CSV with at least columns path, split, sha256 and group.
+
+    Returns:
+        Those columns, as text.
+
+    Raises:
+        UserError: the file is missing, or no such table, or contradicts itself.
+    """
+    try:
+        pinned = pd.read_csv(path, dtype=str, keep_default_na=False)
+        pinned = pinned[["path", "split", "sha256", "group"]]
+    except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"class {label!r} has {members['group'].nunique()} different photo(s), too few for "
-            "one in each of train, validation and test; add photos, or remove the class"
-        )
+            f"split.pinned = {str(path)!r} is no earlier splits.csv with columns path, split, "
+            f"sha256 and group: {' '.join(str(error).split())}"
+        ) from None
+    pinned["sha256"] = pinned["sha256"].str.lower()
+    twice = pinned.groupby("sha256")["split"].nunique()
+    problems = [
+        *(f"a split {name!r}; allowed are {', '.join(SPLITS)}"
+          for name in sorted(set(pinned["split"]) - set(SPLITS))),
+        *(f"the photo with sha256 {sha256} in two splits" for sha256 in twice[twice > 1].index),
+        *(f"a group {group!r}, which is no hash of 64 hexadecimal digits"
+          for group in pinned["group"] if not re.fullmatch("[0-9a-f]{64}", group)),
+    ]  # fmt: skip
+    if problems:
+        raise UserError(f"split.pinned = {str(path)!r} names {problems[0]}; mend or replace it")
+    return pinned

@@ -16,7 +16,17 @@ import pytest
 import yaml
 from conftest import ROOT, picture
 
-CODE = ("src", "stages", "dvc.yaml", "params.yaml", ".dvc/config", ".dvcignore", ".gitignore")
+CODE = (
+    "src",
+    "stages",
+    "pinned",
+    "weights",
+    "dvc.yaml",
+    "params.yaml",
+    ".dvc/config",
+    ".dvcignore",
+    ".gitignore",
+)
 TINY: dict[str, Any] = {
     "image_size": 32,
     "fetch": {"images_per_class": 5},

@@ -1,0 +1,98 @@
+"""Near-duplicates: the same photo resized, re-encoded, retouched, or mirrored."""
+
+import faiss
+import imagehash
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+SIDE = 64  # pixels, of what is hashed
+_HASH_SIDE = 16  # the 16 x 16 lowest frequencies: 256 bits
+_BYTES = _HASH_SIDE**2 // 8
+_BLOCK = 256  # photos compared with all others at once
+
+
+def fingerprint(image: np.ndarray) -> tuple[str, str]:
+    """Hash what a picture looks like.
+
+    Args:
+        image: uint8 RGB of shape (SIDE, SIDE, 3).
+
+    Returns:
+        Perceptual hashes of the picture and of its mirror image: 256 bits, as hexadecimal digits.
+        Method: DCT hash, https://www.hackerfactor.com/blog/index.php?/archives/432
+    """
+    plain, mirrored = (
+        str(imagehash.phash(Image.fromarray(np.ascontiguousarray(view)), _HASH_SIDE))
+        for view in (image, image[:, ::-1])
+    )
+    return plain, mirrored
+
+
+def add_groups(
+    photos: pd.DataFrame, pinned: pd.DataFrame, threshold: int | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add the groups of near-duplicates to the photos, and to an earlier split of photos.
+
+    Args:
+        photos: as for `group`.
+        pinned: columns sha256 and group, as an earlier call gave it. Of a photo that is gone, its
+            group's name is what is known of its looks, so that copies of it are found still.
+        threshold: as for `group`; None puts only identical files together.
+
+    Returns:
+        Both tables, with their groups among the photos of both.
+    """
+    if threshold is None:
+        return photos.assign(group=photos["sha256"]), pinned.assign(group=pinned["sha256"])
+    gone = pinned[~pinned["sha256"].isin(photos["sha256"])]
+    gone = gone.assign(phash=gone["group"], mirrored=gone["group"])
+    both = pd.concat([photos, gone])
+    name = dict(zip(both["sha256"], group(both, threshold), strict=True))
+    return (
+        photos.assign(group=photos["sha256"].map(name)),
+        pinned.assign(group=pinned["sha256"].map(name)),
+    )
+
+
+def group(photos: pd.DataFrame, threshold: int) -> pd.Series:
+    """Put photos together that show the same picture, or are linked by ones that do.
+
+    Args:
+        photos: columns sha256, phash and mirrored, all hexadecimal, the last two of `fingerprint`.
+        threshold: of the 256 bits, how many may differ between near-duplicates.
+
+    Returns:
+        For each row the phash of the photo with the smallest sha256 in its group, by which a later
+        run finds the group again even without its photos.
+    """
+    distinct = photos.drop_duplicates("sha256").sort_values("sha256", ignore_index=True)
+    hashes, mirrored = (bits(distinct[column]) for column in ("phash", "mirrored"))
+    index = faiss.IndexBinaryFlat(8 * _BYTES)
+    index.add(hashes)
+    first = np.arange(len(distinct))  # of each photo's group so far
+    for start in range(0, len(distinct), _BLOCK):  # so that memory does not grow with all pairs
+        for asked in (hashes, mirrored):
+            # Faiss finds distances below its radius, not at it.
+            limits, _, found = index.range_search(asked[start : start + _BLOCK], threshold + 1)
+            rows = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits.astype(np.int64)))
+            first = _joined(first, rows, found)
+    name = dict(zip(distinct["sha256"], distinct["phash"].to_numpy()[first], strict=True))
+    return photos["sha256"].map(name)
+
+
+def _joined(first: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the first member of each group after linking rows with columns."""
+    pairs = np.unique(np.stack([first[rows], first[columns]]), axis=1)
+    size = len(first)
+    links = coo_array((np.ones(pairs.shape[1], bool), pairs), (size, size))
+    _, component = connected_components(links, directed=False)
+    _, smallest = np.unique(component, return_index=True)
+    return smallest[component][first]
+
+
+def bits(hashes: pd.Series) -> np.ndarray:
+    """Return hashes as uint8 of shape (n, 32), as Faiss takes them."""
+    return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, _BYTES)
