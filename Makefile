@@ -55,7 +55,7 @@ test-realdata: $(READY) ## run the tests on the photos and weights in ../shared
 	pytest -m realdata
 
 fuzz: $(READY) ## decode 50,000 damaged image files (5 minutes)
-	python tests/fuzz_images.py 50000 2>/dev/null
+	python tests/fuzz_images.py 50000 $$RANDOM 2>/dev/null
 
 lint: $(READY) ## check style
 	ruff format --check .

@@ -1,4 +1,4 @@
-"""Decode mutated image files: python tests/fuzz_images.py 50000 (`make fuzz`).
+"""Decode mutated image files: python tests/fuzz_images.py <files> <seed> (`make fuzz`).
 
 Every file must be kept or rejected with a reason, within 5 s and 1 GiB of memory.
 """
@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 
+import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -80,24 +81,21 @@ def mutate(content: bytes, mutations: list[tuple[str, float, int]]) -> bytes:
     return content
 
 
-def run(count: int) -> tuple[Counter[str], float]:
-    """Decode `count` different files; return how many had which end, and the longest time."""
+def run(count: int, first: int) -> tuple[Counter[str], float]:
+    """Decode `count` different files, drawn from seeds beginning with `first`.
+
+    Returns:
+        How many had which end, and the longest time.
+    """
     ends: Counter[str] = Counter()
     seen: set[bytes] = set()
     longest = 0.0
 
-    @settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.sampled_from(SEEDS), st.lists(mutation, min_size=1, max_size=8))
     def attempt(seed: bytes, mutations: list[tuple[str, float, int]]) -> None:
         nonlocal longest
         content = mutate(seed, mutations)
-        if (digest := hashlib.sha256(content).digest()) in seen or len(seen) == count:
+        digest = hashlib.sha256(content).digest()
+        if digest in seen or len(seen) == count:
             return
         seen.add(digest)
         start = time.perf_counter()
@@ -109,15 +107,24 @@ def run(count: int) -> tuple[Counter[str], float]:
         longest = max(longest, time.perf_counter() - start)
         assert longest < LONGEST, f"{longest:.1f} s for {content[:64]!r}..."
 
+    options = settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    files = given(st.sampled_from(SEEDS), st.lists(mutation, min_size=1, max_size=8))
     while len(seen) < count:
-        attempt()
+        hypothesis.seed(first)(options(files(attempt)))()
+        first += 1
     return ends, longest
 
 
 def main() -> None:
     """Run, print what became of the files, and fail where memory went over its limit."""
-    count = int(sys.argv[1])
-    ends, longest = run(count)
+    count, seed = int(sys.argv[1]), int(sys.argv[2])
+    ends, longest = run(count, seed)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(f"{sum(ends.values()):,} files, longest {longest:.2f} s, memory {memory / 2**20:.0f} MiB")
     for end, number in ends.most_common():

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
-LARGEST_IMAGE = 89_478_485  # pixels; where Pillow begins to suspect a bomb
+LARGEST_IMAGE = 50_000_000  # pixels to be held in memory; some modes take 16 bytes for each
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error)  # what Pillow raises
 _METADATA_DAMAGE = (*_DAMAGE, ImageCms.PyCMSError, KeyError, TypeError, ZeroDivisionError)
 _SRGB = ImageCms.createProfile("sRGB")
@@ -44,9 +44,12 @@ def decode(content: bytes, size: int, smallest: int = 1) -> np.ndarray:
         raise ImageError("empty file")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            _check_size(image.width, image.height, smallest)
+            if min(image.size) < smallest:
+                raise ImageError(f"too small: {image.width} x {image.height} pixels")
             # Decodes large JPEGs at a fraction of their size, never below twice the result's.
             image.draft("RGB", (2 * size, 2 * size))
+            if image.width * image.height > LARGEST_IMAGE:
+                raise ImageError(f"decompression bomb: {image.width} x {image.height} pixels")
             # Resized before all else, since what follows copies.
             small = _eight_bits(image).resize((size, size), Image.Resampling.BILINEAR)
     except UnidentifiedImageError:
@@ -63,13 +66,6 @@ def decode(content: bytes, size: int, smallest: int = 1) -> np.ndarray:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _check_size(width: int, height: int, smallest: int) -> None:
-    if width * height > LARGEST_IMAGE:
-        raise ImageError(f"decompression bomb: {width} x {height} pixels")
-    if min(width, height) < smallest:
-        raise ImageError(f"too small: {width} x {height} pixels")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
