@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from animals10 import similarity
+from animals10 import errors, parameters, similarity
 from animals10.archives import open_archive
+from animals10.errors import UserError
 from animals10.fetching import Photo, Verdicts, judge
 from animals10.images import decode
 from animals10.splitting import assign
@@ -24,7 +25,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT.parent / "shared" / "data" / "animals10-136.zip"
 OUT = ROOT / "benchmarks" / "out"
 NOTHING = pd.DataFrame(columns=["path", "split", "sha256", "group"])
-THRESHOLD = 56  # as params.yaml has it
 
 
 def twins_in_training(photos: pd.DataFrame, seed: int) -> int:
@@ -70,7 +70,10 @@ def main() -> None:
         for _ in tqdm(judge(entries, 24, verdicts), disable=True):
             pass
     photos = pd.DataFrame(verdicts.photos, columns=Photo._fields)
-    photos["group"] = similarity.group(photos, THRESHOLD)
+    threshold = parameters.load(ROOT / "params.yaml").split.near_duplicates
+    if threshold is None:
+        raise UserError("split.near_duplicates = null groups nothing; give a number of bits")
+    photos["group"] = similarity.group(photos, threshold)
     groups = photos.groupby("group")["path"].apply(list)
     groups = groups[groups.map(len) > 1].sort_values(key=lambda paths: paths.map(len))[::-1]
     labels = photos.groupby("group")["label"].nunique()
@@ -95,4 +98,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

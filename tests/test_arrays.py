@@ -101,5 +101,6 @@ def test_images_scaled_before_are_refused(scale: float, shift: float) -> None:
 
 
 def test_black_images_and_features_of_any_range_are_taken() -> None:
-    Batches(Examples(np.zeros((2, 8, 8, 3)), np.arange(2)), 4)
-    Batches(Examples(np.full((2, 5), -3.0), np.arange(2)), 4)
+    for inputs in (np.zeros((2, 8, 8, 3)), np.full((2, 5), -3.0)):
+        batches = Batches(Examples(inputs, np.arange(2)), 4, shuffle=False)
+        np.testing.assert_array_equal(batches[0][0], inputs)

@@ -48,9 +48,14 @@ def test_the_sample_grid_is_the_same_bytes_each_time(tmp_path: Path) -> None:
 
 def test_class_names_are_no_formulas(tmp_path: Path) -> None:
     images = np.zeros((25, 8, 8, 3), np.uint8)
-    plots.write_samples(tmp_path / "a.png", images, ["$_$"] * 25)
+    for name, title in (("a.png", "$x$"), ("b.png", "x"), ("c.png", "$_$")):  # the last is none
+        plots.write_samples(tmp_path / name, images, [title] * 25)
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
     table = pd.DataFrame({"actual": ["$_$", "cat"], "predicted": ["$_$", "cat"]})
-    plots.confusion_figure(table, ["$_$", "cat"], "title").savefig(tmp_path / "b.png")
+    figure = plots.confusion_figure(table, ["$_$", "cat"], "title")
+    figure.savefig(tmp_path / "d.png")
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == ["$_$", "cat"]
 
 
 def test_images_are_counted_per_class_and_split() -> None:

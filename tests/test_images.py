@@ -136,6 +136,12 @@ def test_embedded_profiles_are_converted_to_srgb(
     np.testing.assert_allclose(decode(buffer.getvalue(), 8)[4, 4], expected, atol=3)
 
 
+def test_a_transparent_photo_keeps_its_profile() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (40, 40), (250, 9, 9, 255)).save(buffer, "PNG", icc_profile=SWAPPED)
+    np.testing.assert_allclose(decode(buffer.getvalue(), 8)[4, 4], (9, 250, 9), atol=3)
+
+
 def test_a_grey_photo_may_name_a_colour_profile() -> None:
     buffer = io.BytesIO()
     Image.new("L", (40, 40), 120).save(buffer, "JPEG", icc_profile=SRGB)

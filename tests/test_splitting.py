@@ -144,6 +144,28 @@ def test_any_split_keeps_its_promises(
 
 
 @given(
+    groups=st.lists(
+        st.tuples(st.integers(1, 4), st.sampled_from(["c", "d", "cd"])), min_size=20, max_size=80
+    )
+)
+def test_groups_of_two_labels_cost_no_class_its_shares(groups: list[tuple[int, str]]) -> None:
+    groups = [*groups, *([(1, "c")] * 9), *([(1, "d")] * 9)]
+    rows = [
+        (f"{group}-{label}-{member}.jpg", label, hash_of(f"{label}{group}", member), str(group))
+        for group, (size, labels) in enumerate(groups)
+        for label in labels
+        for member in range(size)
+    ]
+    table = pd.DataFrame(rows, columns=["path", "label", "sha256", "group"])
+    splits = split(table)
+    assert (splits.groupby("group")["split"].nunique() == 1).all()
+    largest = table.groupby("group").size().max()
+    for label, count in table["label"].value_counts().items():
+        for name in ("validation", "test"):
+            assert abs(shares(splits)[(str(label), name)] - 0.2 * count) <= largest
+
+
+@given(
     classes=classes,
     known=st.data(),
     seed=st.integers(0, 9),

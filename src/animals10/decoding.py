@@ -9,9 +9,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from animals10 import artifacts
-from animals10.images import decode
+from animals10.images import THREADS, decode
 
-_THREADS = 4  # each may need 0.6 GiB for the largest of images
 _CHUNK = 256  # decoded images in memory at once
 
 
@@ -34,7 +33,7 @@ def write_split(
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size, 3)}
     with (
         zipfile.ZipFile(archive) as photos,
-        ThreadPoolExecutor(_THREADS) as pool,
+        ThreadPoolExecutor(THREADS) as pool,
         # Written, not mapped: pages of a mapped file count as this process's memory.
         artifacts.replacing(folder / "images.npy") as temporary,
         temporary.open("wb") as file,

@@ -14,12 +14,11 @@ from tqdm import tqdm
 
 from animals10.archives import Entry
 from animals10.errors import UserError
-from animals10.images import ImageError, decode
+from animals10.images import THREADS, ImageError, decode
 from animals10.similarity import SIDE, fingerprint
 
 _BOOKKEEPING = ("__MACOSX", "@eaDir")  # folders that macOS and Synology's servers leave
 LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger
-_THREADS = 4  # each may need 0.6 GiB for the largest of images
 _CHUNK_FILES, _CHUNK_BYTES = 256, 64 * 2**20  # in memory at once
 
 
@@ -65,7 +64,7 @@ def judge(entries: list[Entry], smallest: int, verdicts: Verdicts) -> Iterator[t
     _refuse_split([name for name, _ in candidates])
     files = [(name, entry) for name, entry in candidates if not name.endswith("/")]
     with (
-        ThreadPoolExecutor(_THREADS) as pool,
+        ThreadPoolExecutor(THREADS) as pool,
         tqdm(total=len(files), desc="fetch", unit="file", disable=None) as bar,
     ):
         for chunk in _chunks(files):

@@ -10,6 +10,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 LARGEST_IMAGE = 50_000_000  # pixels to be held in memory; some modes take 16 bytes for each
+THREADS = 4  # that decode at once, however many cores there are: each may take 0.5 GiB
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error)  # what Pillow raises
 _METADATA_DAMAGE = (*_DAMAGE, ImageCms.PyCMSError, KeyError, TypeError, ZeroDivisionError)
 _SRGB = ImageCms.createProfile("sRGB")
@@ -94,9 +95,9 @@ def _from_sixteen_bits(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    profile = image.info.get("icc_profile")
     if not profile:
         return image.convert("RGB")
     space = _colour_space(profile)

@@ -1,6 +1,8 @@
 """Every module that a stage runs is among its dependencies, so that an edit reruns it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +74,11 @@ def test_the_test_split_reaches_no_training_stage() -> None:
         assert "test" not in (ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8")
     readers = {name for name, stage in STAGES.items() if "data/features/test.npy" in stage["deps"]}
     assert readers <= {"evaluate"}
+
+
+def test_byte_code_is_no_dependency() -> None:
+    cached = "src/animals10/drawing/__pycache__/animals.cpython-311.pyc"
+    command = [sys.executable, "-m", "dvc", "check-ignore", cached]
+    assert (
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip() == cached
+    )
