@@ -67,14 +67,15 @@ def _keras_model(name: str, image_size: int, weights: str | None) -> keras.Model
     # Keras keeps each network's own preprocessing beside its builder.
     preprocess = sys.modules[builder.__module__].preprocess_input
     image = keras.Input((image_size, image_size, 3), name="image")
-    return builder(
+    backbone = builder(
         include_top=False,
         weights=weights,
         input_tensor=preprocess(image),
         input_shape=(image_size, image_size, 3),
         pooling="avg",
-        name="backbone",
     )
+    backbone.name = "backbone"  # not as an argument: EfficientNetV2 finds its blocks by its name
+    return backbone
 
 
 def _normalize_as_trained(backbone: keras.Model) -> None:
