@@ -1,14 +1,18 @@
 """Compute the frozen backbone's features of all images: PYTHONPATH=src python stages/embed.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from animals10 import artifacts, backbones, errors, parameters, weights
+from animals10 import artifacts, backbones, parameters, weights
 from animals10.arrays import Batches, load_split, predict
 from animals10.parameters import Augment, Parameters
-from animals10.training import seed_everything
+from animals10.seeding import seed_everything
 
 
 def main() -> None:

@@ -1,17 +1,21 @@
 """Compare the three models, on test for the only time: PYTHONPATH=src python stages/evaluate.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
-import mlflow
 
-from animals10 import artifacts, errors, evaluation, parameters, plots, tracking
+from animals10 import artifacts, evaluation, parameters, resuming, tracking
 from animals10.arrays import Examples, load_split
 from animals10.evaluation import Answers
-from animals10.training import seed_everything
+from animals10.recording import log_evaluation
+from animals10.seeding import seed_everything
 
 MODELS = ("cnn", "frozen", "finetuned")
 
@@ -22,17 +26,17 @@ def main() -> None:
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     splits = {split: load_split(Path("data") / split) for split in ("validation", "test")}
     seed_everything(params.seed)
-    with tracking.stage_run("evaluate", params) as run:
+    with tracking.stage_run("evaluate") as record:
         answers = {name: _ask(name, splits) for name in MODELS}
         for name in MODELS:
-            _write_confusions(name, answers[name]["test"], classes)
+            table = evaluation.confusions(answers[name]["test"], classes)
+            artifacts.write_csv(Path(f"plots/confusion/{name}.csv"), table)
         scores = _each(answers, evaluation.scores)
         reports = _each(answers, lambda given: evaluation.report(given, classes))
         artifacts.write_json(Path("metrics/evaluate.json"), scores)
         artifacts.write_json(Path("metrics/report.json"), reports)
-        tracking.log_to_experiment(run, tracking.flat(scores))
-        tracking.log_files([Path("metrics/evaluate.json"), Path("metrics/report.json")])
-        tracking.log_files([Path("plots/samples.png")])
+        record.attempt(lambda: log_evaluation(record))
+    resuming.forget_saved()
 
 
 def _ask(name: str, splits: dict[str, Examples]) -> dict[str, Answers]:
@@ -47,15 +51,6 @@ def _each(
         name: {split: judge(given) for split, given in of_model.items()}
         for name, of_model in answers.items()
     }
-
-
-def _write_confusions(name: str, answers: Answers, classes: list[str]) -> None:
-    path = Path(f"plots/confusion/{name}.csv")
-    table = evaluation.confusions(answers, classes)
-    artifacts.write_csv(path, table)
-    tracking.log_files([path])
-    figure = plots.confusion_figure(table, classes, f"{name}, on test")
-    mlflow.log_figure(figure, f"plots/confusion/{name}.png")
 
 
 if __name__ == "__main__":

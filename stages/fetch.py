@@ -1,10 +1,14 @@
 """Collect photos and pre-trained weights: PYTHONPATH=src python stages/fetch.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 from pathlib import Path
 
 import pandas as pd
 
-from animals10 import artifacts, errors, official, parameters, weights
+from animals10 import artifacts, official, parameters, weights
 from animals10.fetching import Photo, Verdicts, judge
 from animals10.sources import open_source
 

@@ -1,13 +1,17 @@
 """Train the transfer model with its backbone unfrozen: PYTHONPATH=src python stages/finetune.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 from pathlib import Path
 
 import keras
 
-from animals10 import errors, outcome, parameters, tracking
+from animals10 import outcome, parameters, resuming, tracking
 from animals10.arrays import load_split
 from animals10.finetuning import finetune
-from animals10.training import seed_everything
+from animals10.seeding import seed_everything
 
 
 def main() -> None:
@@ -15,7 +19,7 @@ def main() -> None:
     params = parameters.load()
     train, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
     seed_everything(params.seed)
-    with tracking.stage_run("finetune", params):
+    with resuming.checkpoints("finetune") as states, tracking.stage_run("finetune") as record:
         model = keras.saving.load_model("models/frozen.keras", safe_mode=True)
         history, rounds = finetune(
             model,
@@ -24,9 +28,11 @@ def main() -> None:
             params.finetune,
             params.augment,
             params.seed,
-            callbacks=[tracking.epoch_logger()],
+            states,
+            callbacks=[tracking.epoch_logger(record)],
         )
-        outcome.save("finetuned", "finetune", model, history, rounds, train.inputs[:2])
+        outcome.save("finetuned", "finetune", model, history, rounds)
+        record.attempt(lambda: tracking.log_training(record, "finetune"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """Decide who sees which photo, and decode each once: PYTHONPATH=src python stages/split.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from animals10 import artifacts, decoding, errors, parameters, plots, similarity, splitting
+from animals10 import artifacts, decoding, parameters, plots, similarity, splitting
 
 
 def main() -> None:

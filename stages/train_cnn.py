@@ -1,11 +1,16 @@
 """Train the scratch CNN: PYTHONPATH=src python stages/train_cnn.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 import json
 from pathlib import Path
 
-from animals10 import errors, models, outcome, parameters, tracking
+from animals10 import models, outcome, parameters, resuming, tracking
 from animals10.arrays import Batches, load_split
-from animals10.training import compile_model, fit, seed_everything
+from animals10.seeding import seed_everything
+from animals10.training import compile_model, fit
 
 
 def main() -> None:
@@ -15,7 +20,7 @@ def main() -> None:
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     train, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
     seed_everything(params.seed)
-    with tracking.stage_run("train_cnn", params):
+    with resuming.checkpoints("train_cnn") as states, tracking.stage_run("train_cnn") as record:
         model = models.cnn(params.image_size, len(classes), settings)
         compile_model(model, settings, settings.optimizer, settings.loss)
         history = fit(
@@ -25,10 +30,12 @@ def main() -> None:
             ),
             validation,
             settings,
-            callbacks=[tracking.epoch_logger()],
+            states,
+            callbacks=[tracking.epoch_logger(record)],
         )
         metrics = outcome.best_epoch(history)
-        outcome.save("cnn", "train_cnn", model, history, metrics, train.inputs[:2])
+        outcome.save("cnn", "train_cnn", model, history, metrics)
+        record.attempt(lambda: tracking.log_training(record, "train_cnn"))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
 """Train the head on the frozen features: PYTHONPATH=src python stages/train_frozen.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 import json
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from animals10 import errors, models, outcome, parameters, tracking
+from animals10 import models, outcome, parameters, resuming, tracking
 from animals10.arrays import Batches, Examples, load_split
-from animals10.training import compile_model, fit, seed_everything
+from animals10.seeding import seed_everything
+from animals10.training import compile_model, fit
 
 
 def main() -> None:
@@ -21,7 +26,10 @@ def main() -> None:
     features = np.load("data/features/validation.npy", allow_pickle=False)
     train = Examples(np.concatenate(views), np.tile(images.labels, len(views)))
     seed_everything(params.seed)
-    with tracking.stage_run("train_frozen", params):
+    with (
+        resuming.checkpoints("train_frozen") as states,
+        tracking.stage_run("train_frozen") as record,
+    ):
         backbone = keras.saving.load_model("models/backbone.keras", safe_mode=True)
         head = models.head(views.shape[-1], len(classes), settings.dense, settings.dropout)
         compile_model(head, settings)
@@ -30,10 +38,12 @@ def main() -> None:
             Batches(train, settings.batch_size, params.seed),
             Examples(features, validation.labels),
             settings,
-            callbacks=[tracking.epoch_logger()],
+            states,
+            callbacks=[tracking.epoch_logger(record)],
         )
         model, metrics = models.join(backbone, head), outcome.best_epoch(history)
-        outcome.save("frozen", "train_frozen", model, history, metrics, images.inputs[:2])
+        outcome.save("frozen", "train_frozen", model, history, metrics)
+        record.attempt(lambda: tracking.log_training(record, "train_frozen"))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from pipeline.project import STAGES, make_project, stages_run
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,3 +36,14 @@ def photos(tmp_path: Path) -> Path:
 def values() -> dict[str, Any]:
     """Return the content of params.yaml, free to be changed."""
     return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the whole tiny pipeline once and commit its results."""
+    folder = tmp_path_factory.mktemp("project")
+    shell = make_project(folder)
+    assert stages_run(shell("dvc", "repro")) == STAGES
+    shell("git", "add", "--all")
+    shell("git", "commit", "--quiet", "--message", "results")
+    return folder

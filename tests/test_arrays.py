@@ -55,7 +55,7 @@ def test_every_epoch_and_seed_has_its_own_order() -> None:
     assert len({tuple(order) for order in orders}) == 3
 
 
-def test_fit_shows_every_epoch_in_its_own_order(values: dict[str, Any]) -> None:
+def test_fit_shows_every_epoch_in_its_own_order(values: dict[str, Any], tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 
     class Recording(Batches):
@@ -68,7 +68,7 @@ def test_fit_shows_every_epoch_in_its_own_order(values: dict[str, Any]) -> None:
     layers = [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     model = keras.Sequential(layers)
     compile_model(model, settings)
-    fit(model, Recording(examples(), 4, seed=1, first_epoch=2), examples(), settings)
+    fit(model, Recording(examples(), 4, seed=1, first_epoch=2), examples(), settings, tmp_path)
     assert seen == [(epoch, index) for epoch in (2, 3, 4) for index in range(3)]
 
 

@@ -20,6 +20,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_kill_left_is_taken_away(tmp_path: Path) -> None:
+    with artifacts.replacing(tmp_path / "a.json") as temporary:
+        temporary.write_text("1")
+    temporary.write_text("half")
+    artifacts.write_json(tmp_path / "a.json", 1)
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
+
+
 def test_json_has_sorted_keys_and_six_decimals(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.json"
     artifacts.write_json(path, {"b": [1 / 3], "a": 1})

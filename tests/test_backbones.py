@@ -11,7 +11,7 @@ import pytest
 from animals10 import artifacts, backbones
 from animals10.errors import UserError
 from animals10.parameters import SMALLEST_IMAGE, BackboneName
-from animals10.training import seed_everything
+from animals10.seeding import seed_everything
 
 # One of each kind of preprocessing; the others take minutes and are marked slow.
 QUICK = {"VGG16", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0"}

@@ -1,7 +1,9 @@
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from animals10 import artifacts, errors
 
+errors.guard_imports()
+{imports}
+
 def main():
     with artifacts.replacing(Path("out.txt")) as temporary:
         temporary.write_text("half")
@@ -23,14 +28,25 @@ errors.run(main)
 """
 
 
-def start(body: str, folder: Path) -> subprocess.Popen[str]:
+STOPPED = "stopped: run the same command again; finished stages and epochs are kept\n"
+
+
+def start(body: str, folder: Path, imports: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(body=body)],
+        [sys.executable, "-c", PROGRAM.format(body=body, imports=imports)],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT / "src")},
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come in 30 s")
 
 
 @pytest.mark.parametrize(
@@ -52,16 +68,85 @@ def test_a_mistake_is_one_line_and_leaves_nothing(body: str, line: str, tmp_path
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_is_one_line_and_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
     process = start("time.sleep(60)", tmp_path)
-    while not any(path.read_text() for path in tmp_path.iterdir()):
-        time.sleep(0.05)
+    wait_for(lambda: any(path.read_text() for path in tmp_path.iterdir()))
     process.send_signal(number)
     try:
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=5)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert stderr == "stopped: run the same command again; finished stages are kept\n"
+    assert stderr == STOPPED
     assert not list(tmp_path.iterdir())
+
+
+def test_imports_are_stopped_as_well(tmp_path: Path) -> None:
+    process = start("", tmp_path, imports="Path('importing').touch(); time.sleep(60)")
+    wait_for((tmp_path / "importing").exists)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=5)
+    assert (process.returncode, stderr) == (130, STOPPED)
+
+
+def test_a_stop_that_is_swallowed_comes_nevertheless(tmp_path: Path) -> None:
+    swallow = """
+        try:
+            Path("begun").touch(); time.sleep(60)
+        except BaseException:
+            time.sleep(60)
+"""
+    process = start(swallow.strip(), tmp_path)
+    wait_for((tmp_path / "begun").exists)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=5)
+    assert (process.returncode, stderr) == (130, STOPPED)
+
+
+def test_a_stop_comes_in_the_midst_of_a_long_call(tmp_path: Path) -> None:
+    begin = "import hashlib; Path('begun').touch(); "
+    process = start(begin + "hashlib.pbkdf2_hmac('sha512', b'', b'', 50_000_000)", tmp_path)
+    wait_for((tmp_path / "begun").exists)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=5)
+    assert (process.returncode, stderr) == (130, STOPPED)
+
+
+def test_a_stage_ends_when_its_dvc_is_gone(tmp_path: Path) -> None:
+    program = PROGRAM.format(body="time.sleep(60)", imports="")
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import subprocess; subprocess.run({[sys.executable, '-c', program]})",
+        ],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT / "src"), "DVC_STAGE": "train_cnn"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: any(path.read_text() for path in tmp_path.iterdir()))
+    parent.kill()
+    assert parent.communicate(timeout=5)[1] == STOPPED  # the end of the child's output as well
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stage", ["fetch", "finetune"])
+@pytest.mark.parametrize("moment", [0.3, 1.0, 3.0])
+def test_stages_are_stopped_while_they_import(stage: str, moment: float, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "stages" / f"{stage}.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _, stderr = process.communicate(timeout=moment)
+        assert stderr.startswith("error: ")  # it came to the missing parameters
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=5)
+        assert stderr.endswith(STOPPED)
+        assert "Traceback" not in stderr
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Invented creatures, and a backbone pre-trained on them that may be stopped at any epoch."""
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,23 +16,18 @@ from animals10.pretraining.drawing import draw_split
 from animals10.pretraining.exporting import write_half
 from animals10.pretraining.parameters import Pretraining, Train
 from animals10.pretraining.training import pretrain
-from animals10.training import seed_everything
+from animals10.seeding import seed_everything
 
 AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
-SETTINGS = Train(lr=0.001, schedule="cosine", epochs=3, batch_size=4, dropout=0.2)
-
-
-class Unplugged(np.ndarray):
-    """Images whose third epoch never comes."""
-
-    reads = 0
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, np.ndarray):
-            type(self).reads += 1
-            if self.reads > 6:
-                raise RuntimeError("interrupted")
-        return super().__getitem__(index)
+SETTINGS = Train(
+    lr=0.001,
+    schedule="cosine",
+    epochs=3,
+    batch_size=4,
+    patience=3,
+    class_weights=False,
+    dropout=0.2,
+)
 
 
 def creature(index: int, seed: int, number: int = 0) -> np.ndarray:
@@ -63,29 +57,16 @@ def test_splits_share_species_but_no_picture(tmp_path: Path) -> None:
     assert not seen & {image.tobytes() for image in validation.inputs}
 
 
-def run(images: np.ndarray, root: Path) -> tuple[list[np.ndarray], list[float]]:
-    labels = np.arange(len(images)) % 3
-    validation = Examples(np.asarray(images), labels)
+def test_a_classifier_of_species_is_trained_around_a_backbone(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    data = Examples(images, np.arange(12) % 3)
     seed_everything(1)
     model, history = pretrain(
-        "MobileNetV3Small", Examples(images, labels), validation, SETTINGS, AUGMENT, 1, root
+        "MobileNetV3Small", data, data, SETTINGS, AUGMENT, seed=1, folder=tmp_path
     )
-    return model.get_weights(), history["loss"].round(6).tolist()
-
-
-@pytest.mark.slow
-def test_stopped_and_taken_up_it_ends_as_if_never_stopped(tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
-    expected, losses = run(images, tmp_path / "whole")
-    with pytest.raises(Exception, match="interrupted"):
-        run(images.view(Unplugged), tmp_path / "parts")
-    [kept] = (tmp_path / "parts").glob("*/epoch-*.npz")
-    assert kept.name < "epoch-0003.npz"
-    weights, resumed = run(images, tmp_path / "parts")
-    assert resumed == losses
-    for one, other in zip(weights, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert list((tmp_path / "parts").iterdir()) == []
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert model.get_layer("backbone").input_shape == (None, 32, 32, 3)
+    assert model.output_shape == (None, 3)
 
 
 def test_half_the_bytes_answer_alike(tmp_path: Path) -> None:

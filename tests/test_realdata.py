@@ -1,5 +1,7 @@
 """The library, photo to head, on real photos and ImageNet weights; skipped where they are not."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,7 +15,8 @@ from animals10.arrays import Batches, Examples, load_split, predict
 from animals10.fetching import Photo, Verdicts, judge
 from animals10.outcome import best_epoch
 from animals10.parameters import Parameters
-from animals10.training import compile_model, fit, seed_everything
+from animals10.seeding import seed_everything
+from animals10.training import compile_model, fit
 
 PHOTOS = ROOT.parent / "shared/data/animals10-mini.zip"
 WEIGHTS = ROOT.parent / "shared/weights/efficientnetb0_imagenet_notop.weights.h5"
@@ -55,7 +58,9 @@ def head_accuracy(splits: dict[str, Examples], values: dict[str, Any], scale: fl
     head = models.head(1280, 10, dense=128, dropout=0.5)
     settings = Parameters.model_validate(values).train_frozen
     compile_model(head, settings)
-    history = fit(head, Batches(seen["train"], 32, seed=1), seen["validation"], settings)
+    with tempfile.TemporaryDirectory() as folder:
+        batches = Batches(seen["train"], 32, seed=1)
+        history = fit(head, batches, seen["validation"], settings, Path(folder))
     return best_epoch(history)["val_accuracy"]
 
 

@@ -1,4 +1,6 @@
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,13 +13,8 @@ from animals10.arrays import Batches, Examples
 from animals10.errors import UserError
 from animals10.outcome import best_epoch
 from animals10.parameters import Parameters, TrainCnn
-from animals10.training import (
-    balanced_weights,
-    compile_model,
-    fit,
-    reset_optimizer,
-    seed_everything,
-)
+from animals10.seeding import seed_everything
+from animals10.training import balanced_weights, compile_model, fit, reset_optimizer
 
 
 def settings(values: dict[str, Any], **changes: object) -> TrainCnn:
@@ -34,13 +31,17 @@ def colours(count: int, seed: int) -> Examples:
     return Examples(images.astype("uint8"), labels)
 
 
+def once(model: keras.Model, train: Examples, settings: TrainCnn) -> pd.DataFrame:
+    with tempfile.TemporaryDirectory() as folder:
+        return fit(model, Batches(train, 8, seed=1), colours(32, 2), settings, Path(folder))
+
+
 def train(values: dict[str, Any], **changes: object) -> tuple[keras.Model, pd.DataFrame]:
     chosen = settings(values, **changes)
     seed_everything(3)
     model = models.cnn(16, 2, chosen)
     compile_model(model, chosen)
-    history = fit(model, Batches(colours(64, 1), 8, seed=1), colours(32, 2), chosen)
-    return model, history
+    return model, once(model, colours(64, 1), chosen)
 
 
 def test_the_cnn_has_the_studys_layers(values: dict[str, Any]) -> None:
@@ -100,7 +101,7 @@ def test_a_reset_optimizer_goes_on_as_a_fresh_one(values: dict[str, Any]) -> Non
     for renew in (reset_optimizer, partial(compile_model, settings=chosen)):
         model, _ = train(values, epochs=1)
         renew(model)
-        fit(model, Batches(colours(64, 1), 8, seed=1), colours(32, 2), chosen)
+        once(model, colours(64, 1), chosen)
         ends.append(model.get_weights())
     for reset, fresh in zip(*ends, strict=True):
         np.testing.assert_allclose(reset, fresh, rtol=1e-5, atol=1e-7)
@@ -126,5 +127,5 @@ def test_class_weights_change_what_is_learnt(values: dict[str, Any]) -> None:
         model = models.cnn(16, 2, chosen)
         picked = chosen.model_copy(update={"class_weights": weighted})
         compile_model(model, picked)
-        losses.append(fit(model, Batches(rare, 8, seed=1), rare, picked)["loss"][0])
+        losses.append(once(model, rare, picked)["loss"][0])
     assert losses[0] != losses[1]

@@ -12,7 +12,7 @@ from animals10.arrays import Batches, Examples, predict
 from animals10.errors import UserError
 from animals10.finetuning import finetune
 from animals10.parameters import Augment, Parameters
-from animals10.training import seed_everything
+from animals10.seeding import seed_everything
 
 AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
 SIZE = 32
@@ -76,7 +76,7 @@ def test_joined_model_equals_head_on_features(backbone: keras.Model, images: np.
 
 
 def test_finetuning_moves_the_weights_but_no_batch_statistic(
-    backbone: keras.Model, images: np.ndarray, values: dict[str, Any]
+    backbone: keras.Model, images: np.ndarray, values: dict[str, Any], tmp_path: Path
 ) -> None:
     model = transfer(backbone)
     settings = Parameters.model_validate(values).finetune.model_copy(
@@ -85,7 +85,9 @@ def test_finetuning_moves_the_weights_but_no_batch_statistic(
     examples = Examples(images, np.arange(10) % 2)
     base = model.get_layer("backbone")
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in base.weights}
-    history, rounds = finetune(model, examples, examples, settings, AUGMENT, seed=1)
+    history, rounds = finetune(
+        model, examples, examples, settings, AUGMENT, seed=1, folder=tmp_path
+    )
     assert history["epoch"].tolist() == [1, 2]
     assert list(rounds) == ["round_1", "round_2"]
     moved = {w.path for w in base.weights if not np.array_equal(before[w.path], w.numpy())}

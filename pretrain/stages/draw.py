@@ -1,8 +1,12 @@
 """Draw the invented creatures: in pretrain/, PYTHONPATH=../src python stages/draw.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 from pathlib import Path
 
-from animals10 import errors, parameters
+from animals10 import parameters
 from animals10.pretraining.drawing import draw_split
 from animals10.pretraining.parameters import Pretraining
 

@@ -1,11 +1,15 @@
 """Export the backbone as float16: in pretrain/, PYTHONPATH=../src python stages/export.py."""
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 import hashlib
 from pathlib import Path
 
 import keras
 
-from animals10 import artifacts, backbones, errors, evaluation, parameters
+from animals10 import artifacts, backbones, evaluation, parameters
 from animals10.arrays import load_split
 from animals10.pretraining.exporting import write_half
 from animals10.pretraining.parameters import Pretraining

@@ -1,4 +1,8 @@
-"""Commands about the project: python -m animals10 params | compare | backbones."""
+"""Commands about the project: python -m animals10 params | compare | backbones | sync | why."""
+
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
 
 import argparse
 import json
@@ -8,7 +12,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from animals10 import choosing, comparison, errors, parameters, weights
+from animals10 import choosing, comparison, parameters, weights
 
 
 def main() -> None:
@@ -17,6 +21,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("params", help="check params.yaml")
     commands.add_parser("compare", help="print the table of models")
+    commands.add_parser("sync", help="complete the MLflow store from git and DVC")
+    why = commands.add_parser("why", help="tell what made a model file")
+    why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
     choose = commands.add_parser("backbones", help="measure what each backbone costs here")
     names = get_args(parameters.BackboneName)
     choose.add_argument("names", nargs="*", metavar="name", help="of all that backbone.name takes")
@@ -28,6 +35,14 @@ def main() -> None:
         print("params.yaml is valid")
     elif arguments.command == "compare":
         print(comparison.table(_metrics("evaluate"), _sizes()))
+    elif arguments.command in ("sync", "why"):
+        if not Path("dvc.yaml").is_file():
+            raise errors.UserError("there is no dvc.yaml here; run from the project's folder")
+        from animals10 import explaining, syncing  # they import MLflow, which takes seconds
+
+        told = syncing.sync() if arguments.command == "sync" else explaining.explain(arguments.path)
+        for line in told:
+            print(line, flush=True)
     else:
         unknown = set(arguments.names) - set(names)
         if unknown:

@@ -4,9 +4,7 @@ Nothing written here holds a time, a host name or an absolute path: DVC hashes t
 """
 
 import json
-import os
 import re
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,15 +29,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Yields:
         A path with the same suffix, in the same folder.
+
+    Raises:
+        OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}")  # what a kill leaves, the next run takes away
     try:
         yield temporary
-        temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk's has none
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -73,7 +74,12 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     """Write named contents as an uncompressed zip without times, in the order given."""
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with replacing(path) as temporary:
+        _zip(temporary, members)
+
+
+def _zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
 
@@ -88,16 +94,15 @@ def write_model(path: Path, model: "keras.Model") -> None:
         path: ends in `.keras`.
         model: any Keras model; plain `keras.saving.load_model` reads the file.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        saved = Path(folder) / "model.keras"
-        model.save(saved)
-        with zipfile.ZipFile(saved) as archive:
+    with replacing(path) as temporary:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary) as archive:
             members = {name: archive.read(name) for name in sorted(archive.namelist())}
-    metadata = json.loads(members["metadata.json"])
-    del metadata["date_saved"]
-    members["metadata.json"] = json.dumps(metadata, sort_keys=True).encode()
-    members["config.json"] = _renumber(members["config.json"].decode()).encode()
-    write_zip(path, members.items())
+        metadata = json.loads(members["metadata.json"])
+        del metadata["date_saved"]
+        members["metadata.json"] = json.dumps(metadata, sort_keys=True).encode()
+        members["config.json"] = _renumber(members["config.json"].decode()).encode()
+        _zip(temporary, members.items())
 
 
 def _renumber(config: str) -> str:

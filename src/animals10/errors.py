@@ -1,8 +1,16 @@
-"""How a command ends when its user made a mistake: one clear line, never a traceback."""
+"""How a command ends before its time: with one clear line, never a traceback."""
 
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
+from types import FrameType
+
+_STOPPED = b"stopped: run the same command again; finished stages and epochs are kept\n"
+_PATIENCE = 4.0  # seconds for cleaning up
+_told = threading.Event()
 
 
 class UserError(Exception):
@@ -10,18 +18,18 @@ class UserError(Exception):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command, and turn a user's mistake or Ctrl-C into one line and an exit code.
+    """Run a command, and turn a user's mistake or a stop into one line and an exit code.
 
-    An `OSError` (no space, no permission, a file gone) is the user's to mend as well, and SIGTERM
-    ends a run as Ctrl-C does, temporary files removed.
+    An `OSError` (no space, no permission, a file gone) is the user's to mend as well. Ctrl-C and
+    SIGTERM remove temporary files, and end the process within 5 seconds.
 
     Args:
         main: the command, without arguments.
 
     Raises:
-        SystemExit: with code 1 after a mistake, 130 after Ctrl-C or SIGTERM.
+        SystemExit: with code 1 after a mistake, 130 after a stop.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _handle_signals(lambda: sys.exit(130))
     try:
         main()
     except UserError as error:
@@ -30,6 +38,52 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         print(f"error: {error}; mend that and run the same command again", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped: run the same command again; finished stages are kept", file=sys.stderr)
-        sys.exit(130)
+
+
+def guard_imports() -> None:
+    """Let Ctrl-C and SIGTERM end a command, with one line, from here until it runs.
+
+    A stage ends likewise when the DVC that runs it is gone, lest it trains on beside the next.
+    """
+    # At once: what imports a module may swallow any exception that a signal raises.
+    _handle_signals(lambda: os._exit(130))
+    _limit_patience()
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_stop_without, args=[os.getppid()], daemon=True).start()
+
+
+def _handle_signals(action: Callable[[], None]) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        _tell()
+        action()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell's background jobs have it
+            signal.signal(number, stop)
+
+
+def _tell() -> None:
+    if not _told.is_set():
+        _told.set()
+        os.write(2, _STOPPED)  # unlike print, allowed in the midst of a print
+
+
+def _limit_patience() -> None:
+    """End the process some seconds after a signal, even in a long call that handles none."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write)
+
+    def leave() -> None:
+        os.read(read, 1)  # written as the signal comes
+        time.sleep(_PATIENCE)
+        _tell()
+        os._exit(130)
+
+    threading.Thread(target=leave, daemon=True).start()
+
+
+def _stop_without(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,6 +1,7 @@
 """Training a transfer model's backbone, in rounds."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import pandas as pd
@@ -19,6 +20,7 @@ def finetune(
     settings: Finetune,
     augment: Augment,
     seed: int,
+    folder: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
     """Unfreeze the backbone and train, each round with a fresh optimizer from the last's best.
@@ -30,6 +32,7 @@ def finetune(
         settings: rounds, and the training of each.
         augment: bounds of the training images' random views.
         seed: of order and views.
+        folder: for the states of the rounds; see `resuming.checkpoints`.
         callbacks: further Keras callbacks.
 
     Returns:
@@ -44,7 +47,8 @@ def finetune(
         first = sum(map(len, histories))
         batches = Batches(train, settings.batch_size, seed, augment, first_epoch=first)
         reset_optimizer(model)
-        histories.append(fit(model, batches, validation, settings, callbacks=callbacks))
+        states = folder / f"round-{number}"
+        histories.append(fit(model, batches, validation, settings, states, callbacks))
         rounds[f"round_{number}"] = best_epoch(histories[-1])
         if rounds[f"round_{number}"]["val_loss"] == min(r["val_loss"] for r in rounds.values()):
             best = model.get_weights()

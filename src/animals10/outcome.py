@@ -1,14 +1,12 @@
-"""What every training stage leaves behind: a model, its history, its metrics, and the record."""
+"""What every training stage leaves behind: a model, its history, its metrics."""
 
 from pathlib import Path
 from typing import Any
 
 import keras
-import mlflow
-import numpy as np
 import pandas as pd
 
-from animals10 import artifacts, tracking
+from animals10 import artifacts
 
 
 def best_epoch(history: pd.DataFrame) -> dict[str, float]:
@@ -26,16 +24,11 @@ def best_epoch(history: pd.DataFrame) -> dict[str, float]:
 
 
 def save(
-    name: str,
-    stage: str,
-    model: keras.Model,
-    history: pd.DataFrame,
-    metrics: dict[str, Any],
-    example: np.ndarray,
+    name: str, stage: str, model: keras.Model, history: pd.DataFrame, metrics: dict[str, Any]
 ) -> None:
-    """Write a training's outputs and log them to the active MLflow run.
+    """Write a training's outputs.
 
-    Writes `models/<name>.keras` (without the optimizer), `plots/history/<name>.csv` and
+    These are `models/<name>.keras` (without the optimizer), `plots/history/<name>.csv` and
     `metrics/<stage>.json`.
 
     Args:
@@ -44,16 +37,11 @@ def save(
         model: the trained model of images.
         history: its epochs.
         metrics: the stage's metrics; the number of parameters is added.
-        example: uint8 images of shape (n, size, size, 3) for the record.
     """
     # By configuration, since Keras's clone_model would compile the copy too.
     plain = type(model).from_config(model.get_config())
     plain.set_weights(model.get_weights())
-    files = [Path(f"plots/history/{name}.csv"), Path(f"metrics/{stage}.json")]
     artifacts.write_model(Path(f"models/{name}.keras"), plain)
-    artifacts.write_csv(files[0], history)
-    artifacts.write_json(files[1], {"parameters": plain.count_params(), **metrics})
-    final = best_epoch(history)
-    mlflow.log_metrics({f"best_{key}": value for key, value in final.items()})
-    tracking.log_files(files)
-    tracking.log_model(name, plain, example)
+    artifacts.write_csv(Path(f"plots/history/{name}.csv"), history)
+    parameters = {"parameters": plain.count_params(), **metrics}
+    artifacts.write_json(Path(f"metrics/{stage}.json"), parameters)

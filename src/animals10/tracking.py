@@ -1,67 +1,221 @@
-"""MLflow: one parent run per experiment, with a child run per training and for the evaluation."""
+"""MLflow: one parent run per experiment, with a child run per training and for the evaluation.
 
-import hashlib
+Nothing here can cost a run: what MLflow refuses is printed once, and `make sync` (`syncing.py`)
+completes the record from the files that the pipeline leaves.
+"""
+
+import logging
 import os
-import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import platform
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import keras
 import mlflow
 import numpy as np
-from mlflow.entities import Experiment, Run
-from mlflow.exceptions import MlflowException
+import pandas as pd
+import psutil
+from filelock import FileLock
+from mlflow.entities import Metric, Param, Run
 from mlflow.models import infer_signature
 
-from animals10 import workspace
+from animals10 import provenance, workspace
 from animals10.errors import UserError
-from animals10.parameters import Parameters
 
+MODELS = {"train_cnn": "cnn", "train_frozen": "frozen", "finetune": "finetuned"}
+STAGES = (*MODELS, "evaluate")
 _EXPERIMENT = "animals10"
+_PARENT = "mlflow.parentRunId"
+# It prints tracebacks of what fails, which `Record.attempt` says in a line.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+# Seconds and tries after which a server that does not answer is given up.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+
+
+class Record:
+    """The run of one stage; once a call of MLflow fails, no further one is tried.
+
+    Attributes:
+        client: of the store, once the record is open.
+        run_id: of the stage's run.
+        parent_id: of its experiment's.
+    """
+
+    client: mlflow.MlflowClient
+
+    def __init__(self) -> None:
+        self.run_id = self.parent_id = ""
+        self._failed = False
+
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Call MLflow; at the first failure say so, and go on without it.
+
+        The random generators are as before, however often MLflow tried: Keras draws from them.
+        """
+        if self._failed:
+            return
+        states = random.getstate(), np.random.get_state()
+        try:
+            action()
+        except Exception as error:  # MLflow's, SQLAlchemy's, the network's
+            self._failed = True
+            print(
+                f"MLflow does not answer ({reason(error)}); the run goes on "
+                "without it, and `make sync` completes its record",
+                flush=True,
+            )
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+
+    def open(self, stage: str, tags: dict[str, str], folder: Path = Path()) -> None:
+        """Begin the stage's run below its experiment's, which is made when it is the first.
+
+        An unfinished run of the same stage, as a kill leaves it, is deleted.
+
+        Args:
+            stage: its name in dvc.yaml.
+            tags: of `provenance.identity`, and `experiment`, the name.
+            folder: where params.yaml is.
+        """
+        self.client, place = connect()
+        parent = find_parent(self.client, place, tags) or self.client.create_run(
+            place, run_name=tags["experiment"], tags={**tags, "level": "experiment"}
+        )
+        values = provenance.read_parameters(folder)
+        self.parent_id = parent.info.run_id
+        for run in find_stages(self.client, place, self.parent_id, stage):
+            if "complete" not in run.data.tags and not is_alive(run):
+                self.client.delete_run(run.info.run_id)
+        about = {"level": "stage", _PARENT: self.parent_id, "process": _process(os.getpid())}
+        child = self.client.create_run(place, run_name=stage, tags={**tags, **about})
+        self.run_id = child.info.run_id
+        for run_id, chosen in ((self.parent_id, values), (self.run_id, values.get(stage, values))):
+            params = [Param(key, str(value)) for key, value in flat(chosen, ".").items()]
+            self.client.log_batch(run_id, params=params)
+
+    def log_metrics(self, values: dict[str, float], step: int = 0, parent: bool = False) -> None:
+        """Log metrics to the stage's run, or to its experiment's."""
+        now = int(1000 * time.time())
+        metrics = [Metric(key, float(value), now, step) for key, value in values.items()]
+        self.client.log_batch(self.parent_id if parent else self.run_id, metrics=metrics)
+
+    def log_files(self, names: Iterable[str], folder: Path = Path()) -> None:
+        """Log files under their own folders."""
+        for name in names:
+            self.client.log_artifact(self.run_id, str(folder / name), str(Path(name).parent))
+
+    def complete(self, output: Path) -> None:
+        """Note that the record is complete; it replaces an earlier one of the same result.
+
+        Args:
+            output: the stage's main file, by which `why` finds the run.
+        """
+        digest = provenance.md5(output.read_bytes())
+        run = self.client.get_run(self.run_id)
+        name, place = run.data.tags["mlflow.runName"], run.info.experiment_id
+        for other in find_stages(self.client, place, self.parent_id, name):
+            if other.data.tags.get("output") == digest:
+                self.client.delete_run(other.info.run_id)
+        self.client.set_tag(self.run_id, "output", digest)
+        self.client.set_tag(self.run_id, "complete", "yes")
+
+    def close(self, status: str) -> None:
+        """End the stage's run and its experiment's."""
+        for run in (self.run_id, self.parent_id):
+            self.client.set_terminated(run, status)
 
 
 @contextmanager
-def stage_run(stage: str, params: Parameters) -> Iterator[Run]:
-    """Open the MLflow run of a stage below the run of its experiment, for mlflow's own log calls.
+def stage_run(stage: str) -> Iterator[Record]:
+    """Record a stage while it runs.
 
     The store is MLFLOW_TRACKING_URI, or mlflow.db in the user's project, also from a temporary
     copy of it.
 
     Args:
-        stage: name of the run and of the block of parameters it logs.
-        params: all parameters.
+        stage: its name in dvc.yaml.
 
     Yields:
-        The child run, active.
-
-    Raises:
-        UserError: the store cannot be used.
+        The record, to log results to by its `attempt`.
     """
-    # It would take the place of the run that is to be opened.
-    os.environ.pop("MLFLOW_RUN_ID", None)
-    experiment_id, tags = _experiment(), _provenance(params)
-    with mlflow.start_run(
-        run_id=_find_parent(experiment_id, tags),
-        run_name=tags["experiment"],
-        tags={**tags, "level": "experiment"},
-    ):
-        mlflow.log_params(flat(params.model_dump(), "."))
-        with mlflow.start_run(run_name=stage, nested=True, tags=tags) as child:
-            mlflow.log_params(flat(getattr(params, stage, params).model_dump(), "."))
-            yield child
+    record = Record()
+    record.attempt(lambda: record.open(stage, _tags()))
+    try:
+        yield record
+    except BaseException as error:
+        status = "KILLED" if isinstance(error, SystemExit) else "FAILED"
+        # Who stops a run does not wait for a server that does not answer.
+        ending = Thread(target=record.attempt, args=[lambda: record.close(status)], daemon=True)
+        ending.start()
+        ending.join(timeout=2)
+        raise
+    record.attempt(lambda: record.close("FINISHED"))
 
 
-def log_to_experiment(run: Run, metrics: dict[str, float]) -> None:
-    """Log metrics to a run and to its experiment's, where experiments are compared.
+def _tags() -> dict[str, str]:
+    identity = provenance.identity(provenance.planned())
+    return {
+        **identity,
+        "experiment": provenance.experiment(identity),
+        "revision": provenance.revision(),
+        **provenance.surroundings(),
+    }
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of an error, in short."""
+    return str(error).partition("\n")[0][:200]
+
+
+def _process(number: int) -> str:
+    return f"{platform.node()} {number}"
+
+
+def is_alive(run: Run) -> bool:
+    """Tell whether the process that made a run still works at it; False on another machine."""
+    node, _, number = run.data.tags.get("process", "").rpartition(" ")
+    return (
+        run.info.status == "RUNNING"
+        and node == platform.node()
+        and int(number) != os.getpid()
+        and psutil.pid_exists(int(number))
+    )
+
+
+def epoch_logger(record: Record) -> keras.callbacks.Callback:
+    """Return a callback that records each epoch's metrics."""
+    return keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: record.attempt(lambda: record.log_metrics(logs, epoch + 1))
+    )
+
+
+def log_training(record: Record, stage: str, folder: Path = Path(), curves: bool = False) -> None:
+    """Log what a training left in its files: metrics, history, and the model.
 
     Args:
-        run: the active run.
-        metrics: values by name.
+        record: of the stage.
+        stage: a key of `MODELS`.
+        folder: where `metrics`, `plots` and `models` are.
+        curves: also each epoch's metrics, which nothing logged as they came.
     """
-    mlflow.log_metrics(metrics)
-    mlflow.log_metrics(metrics, run_id=run.data.tags["mlflow.parentRunId"])
+    name = MODELS[stage]
+    files = [f"plots/history/{name}.csv", f"metrics/{stage}.json"]
+    history = pd.read_csv(folder / files[0])
+    for row in history.to_dict("records") if curves else ():
+        record.log_metrics(
+            {str(key): value for key, value in row.items() if key != "epoch"}, int(row["epoch"])
+        )
+    best = history.iloc[int(history["val_loss"].to_numpy().argmin())].drop("lr").to_dict()
+    record.log_metrics({f"best_{key}": value for key, value in best.items()})
+    _log_model(record, name, folder)
+    record.log_files(files, folder)
+    record.complete(folder / "models" / f"{name}.keras")
 
 
 def log_benchmark(name: str, results: dict[Any, Any], files: Iterable[Path]) -> None:
@@ -71,18 +225,91 @@ def log_benchmark(name: str, results: dict[Any, Any], files: Iterable[Path]) -> 
         name: of the run.
         results: metrics, or dictionaries of them.
         files: of the benchmark.
+
+    Raises:
+        UserError: the store cannot be used.
     """
-    with mlflow.start_run(experiment_id=_experiment(), run_name=name, tags={"level": "benchmark"}):
-        mlflow.log_metrics(flat(results))
-        for path in files:
-            mlflow.log_artifact(str(path))
+    try:
+        _, place = connect()
+        with mlflow.start_run(experiment_id=place, run_name=name, tags={"level": "benchmark"}):
+            mlflow.log_metrics(flat(results))
+            for path in files:
+                mlflow.log_artifact(str(path))
+    except mlflow.MlflowException as error:
+        raise UserError(
+            f"the benchmark is written, but MLflow does not take it: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from None
 
 
-def epoch_logger() -> keras.callbacks.Callback:
-    """Return a callback that logs each epoch's metrics to the active run, epochs from 1."""
-    return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: mlflow.log_metrics(logs, step=epoch + 1)
-    )
+def connect() -> tuple[mlflow.MlflowClient, str]:
+    """Open the store; return a client, and the id of the project's MLflow experiment."""
+    # It would take the place of the run that is to be opened.
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    for key, value in _PATIENCE.items():
+        os.environ.setdefault(key, value)
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    # Eight workers at once wait for each other longer than SQLite's 5 s.
+    mlflow.set_tracking_uri(uri or f"sqlite:///{workspace.root() / 'mlflow.db'}?timeout=60")
+    # Of the workers that find no store, one makes it.
+    lock = nullcontext() if uri else FileLock(workspace.root() / "mlflow.db.lock", timeout=60)
+    with lock:
+        client = mlflow.MlflowClient()
+        return client, _experiment(client, uri)
+
+
+def _experiment(client: mlflow.MlflowClient, uri: str | None) -> str:
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
+    if found := client.get_experiment_by_name(name):
+        if found.lifecycle_stage == "deleted":  # in the UI, say; nothing can be logged to it
+            client.restore_experiment(found.experiment_id)
+        return found.experiment_id
+    # Beside the default store; MLflow would take the current folder, maybe a copy.
+    location = None if uri else (workspace.root() / "mlruns").as_uri()
+    return client.create_experiment(name, artifact_location=location)
+
+
+def find_stages(client: mlflow.MlflowClient, place: str, parent: str, stage: str) -> list[Run]:
+    """Find the runs of a stage below an experiment's run."""
+    condition = f"tags.`{_PARENT}` = '{parent}' and tags.`mlflow.runName` = '{stage}'"
+    return list(client.search_runs([place], condition))
+
+
+def find_parent(
+    client: mlflow.MlflowClient, place: str, tags: dict[str, str], named: bool = True
+) -> Run | None:
+    """Find an experiment's run.
+
+    Args:
+        client: of the store.
+        place: id of the MLflow experiment.
+        tags: identity, and the experiment's name.
+        named: only under this name; otherwise under any.
+
+    Returns:
+        The run, or None.
+    """
+    # By identity as well: a name may be used again with other code, data or parameters.
+    query = {"level": "experiment"} | {key: tags[key] for key in ("code", "data", "parameters")}
+    condition = " and ".join(f"tags.{key} = '{value}'" for key, value in query.items())
+    for run in client.search_runs([place], condition):
+        if not named or run.data.tags.get("experiment") == tags["experiment"]:
+            return run
+    return None
+
+
+def find_output(content: bytes) -> Run | None:
+    """Find the run that made a file: the oldest whose machine is known, if there is one.
+
+    Raises:
+        Exception: whatever MLflow raises when it does not answer.
+    """
+    if "MLFLOW_TRACKING_URI" not in os.environ and not (workspace.root() / "mlflow.db").exists():
+        return None
+    client, place = connect()
+    query = f"tags.output = '{provenance.md5(content)}'"
+    found = list(client.search_runs([place], query, order_by=["attributes.start_time"]))
+    return next((run for run in found if "machine" in run.data.tags), next(iter(found), None))
 
 
 def flat(values: dict[str, Any], separator: str = "/") -> dict[str, Any]:
@@ -105,73 +332,20 @@ def flat(values: dict[str, Any], separator: str = "/") -> dict[str, Any]:
     return result
 
 
-def log_model(name: str, model: keras.Model, example: np.ndarray) -> None:
-    """Log a model to the active run, with its signature and an input example.
-
-    Args:
-        name: of the model in the record.
-        model: of images.
-        example: uint8 images, shape (n, size, size, 3).
-    """
+def _log_model(record: Record, name: str, folder: Path) -> None:
+    model = keras.saving.load_model(folder / "models" / f"{name}.keras", safe_mode=True)
+    example = np.zeros((1, *model.input_shape[1:]), np.uint8)
+    tags = record.client.get_run(record.run_id).data.tags
     # Of MLflow 3.17's two flavours for Keras, `mlflow.keras` fails on any input example.
-    mlflow.tensorflow.log_model(
-        model,
-        name=name,
-        signature=infer_signature(example, model.predict(example, verbose=0)),
-        input_example=example,
-        # Given, since MLflow finds them otherwise by loading the model in a new process.
-        pip_requirements=mlflow.tensorflow.get_default_pip_requirements(),
-    )
-
-
-def log_files(paths: Iterable[Path]) -> None:
-    """Log files to the active run under their own folders."""
-    for path in paths:
-        mlflow.log_artifact(str(path), str(path.parent))
-
-
-def _experiment() -> str:
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
-    # Beside the default store; MLflow would put artifacts into the current folder, maybe a copy.
-    location = None if uri else (workspace.root() / "mlruns").as_uri()
-    mlflow.set_tracking_uri(uri or f"sqlite:///{workspace.root() / 'mlflow.db'}")
-    try:
-        if mlflow.get_experiment_by_name(name) is None:
-            mlflow.create_experiment(name, artifact_location=location)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was faster
-            raise UserError(
-                f"MLFLOW_TRACKING_URI = {uri!r} cannot be used: "
-                f"{' '.join(str(error).split())[:300]}; start that server, or unset the variable"
-            ) from None
-    experiment: Experiment = mlflow.set_experiment(name)
-    return experiment.experiment_id
-
-
-def _find_parent(experiment_id: str, tags: dict[str, str]) -> str | None:
-    # By parameters and data as well: an experiment's name may be used again with others.
-    keys = ("experiment", "parameters", "data")
-    query = {"level": "experiment"} | {key: tags[key] for key in keys}
-    found = mlflow.MlflowClient().search_runs(
-        [experiment_id], " and ".join(f"tags.{key} = '{value}'" for key, value in query.items())
-    )
-    return found[0].info.run_id if found else None
-
-
-def _provenance(params: Parameters) -> dict[str, str]:
-    changes = _git("diff", "HEAD", "--", "src", "stages", "dvc.yaml")
-    revision = (_git("rev-parse", "HEAD").strip() or "unknown") + ("-dirty" if changes else "")
-    digest = _sha256(params.model_dump_json())
-    # A plain `dvc repro` has no experiment's name: code and parameters name it.
-    name = os.environ.get("DVC_EXP_NAME") or f"repro-{revision[:7]}-{_sha256(changes + digest)[:7]}"
-    data = _sha256(Path("data/splits.csv").read_text(encoding="utf-8"))
-    return {"experiment": name, "revision": revision, "data": data, "parameters": digest}
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    with mlflow.start_run(run_id=record.run_id):
+        mlflow.tensorflow.log_model(
+            model,
+            name=name,
+            signature=infer_signature(example, model.predict(example, verbose=0)),
+            input_example=example,
+            # Where the model comes from travels with it.
+            metadata={key: tags[key] for key in sorted(tags) if not key.startswith("mlflow.")}
+            | provenance.contents(folder),
+            # Given, since MLflow finds them otherwise by loading the model in a new process.
+            pip_requirements=mlflow.tensorflow.get_default_pip_requirements(),
+        )

@@ -1,7 +1,8 @@
-"""Fitting a model: seeds, class weights, early stopping, history."""
+"""Fitting a model: class weights, schedules, early stopping, history."""
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,19 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from animals10.arrays import Batches, Examples, feed, verbosity
 from animals10.errors import UserError
 from animals10.parameters import Schedule, Training
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and the backend, and ask TensorFlow for deterministic kernels.
-
-    With these, Keras also leaves XLA off on TensorFlow, where it makes convolutions on the CPU
-    13 times slower.
-    """
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # Keras has no call of its own for this
-
-        tf.config.experimental.enable_op_determinism()
+from animals10.resuming import Checkpoint, EarlyStopping
 
 
 def balanced_weights(labels: np.ndarray) -> dict[int, float]:
@@ -97,16 +86,21 @@ def fit(
     train: Batches,
     validation: Examples,
     settings: Training,
+    folder: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> pd.DataFrame:
     """Train until the validation loss has not fallen for `patience` epochs; keep the best weights.
+
+    Goes on from the states that an interrupted call left in `folder`, and ends as if it had never
+    been interrupted; after a call that came to its end, it gives the same result without training.
 
     Args:
         model: compiled; changed in place, ends with the weights of its best epoch.
         train: batches to learn from; its `epoch` says which epoch is the first.
         validation: examples that choose the epoch.
         settings: learning rate and its schedule, epochs, patience, class weights.
-        callbacks: further Keras callbacks.
+        folder: for the states of this very training; see `resuming.checkpoints`.
+        callbacks: further Keras callbacks; they hear of the epochs before an interruption as well.
 
     Returns:
         A row per epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy, lr. With class
@@ -115,26 +109,45 @@ def fit(
     Raises:
         UserError: the loss became infinite or no number.
     """
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=settings.patience, restore_best_weights=True
-    )
-    first, epochs = train.epoch, settings.epochs
-    turn = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: train.begin(epoch))
-    schedule = keras.callbacks.LearningRateScheduler(
-        lambda epoch: learning_rate(settings, (epoch - first) / epochs)
-    )
-    weights = balanced_weights(train.examples.labels) if settings.class_weights else None
-    history = model.fit(
-        feed(train),
-        validation_data=feed(Batches(validation, batch_size=64, shuffle=False)),
-        initial_epoch=first,
-        epochs=first + epochs,
-        class_weight=weights,
-        callbacks=[turn, schedule, stopping, keras.callbacks.TerminateOnNaN(), *callbacks],
-        shuffle=False,  # of the batches, which are drawn at random already
-        verbose=verbosity(),
-    )
-    table = pd.DataFrame(history.history)
+    first = train.epoch
+    stopping = EarlyStopping(settings.patience)
+    checkpoint = Checkpoint(folder, stopping)
+    checkpoint.restore(model)
+    for epoch, row in enumerate(checkpoint.rows, first):
+        for callback in callbacks:
+            callback.on_epoch_end(epoch, row)
+    done = len(checkpoint.rows)
+    if done == settings.epochs or checkpoint.finished:
+        model.set_weights(stopping.remembered["best_weights"])
+    else:
+        weights = balanced_weights(train.examples.labels) if settings.class_weights else None
+        model.fit(
+            feed(train),
+            validation_data=feed(Batches(validation, batch_size=64, shuffle=False)),
+            initial_epoch=first + done,
+            epochs=first + settings.epochs,
+            class_weight=weights,
+            callbacks=[*_turns(train, settings), stopping, *callbacks, checkpoint],
+            shuffle=False,  # of the batches, which are drawn at random already
+            verbose=verbosity(),
+        )
+    return _history(checkpoint.rows, first)
+
+
+def _turns(train: Batches, settings: Training) -> list[keras.callbacks.Callback]:
+    """Return what sets each epoch's batches and learning rate, and ends a diverged training."""
+    first = train.epoch
+    return [
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: train.begin(epoch)),
+        keras.callbacks.LearningRateScheduler(
+            lambda epoch: learning_rate(settings, (epoch - first) / settings.epochs)
+        ),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+
+
+def _history(rows: list[dict[str, float]], first: int) -> pd.DataFrame:
+    table = pd.DataFrame(rows)
     table.insert(0, "epoch", np.arange(len(table)) + first + 1)
     table = table.rename(columns={"learning_rate": "lr"})
     diverged = table[~np.isfinite(table[["loss", "val_loss"]].to_numpy(float)).all(axis=1)]

@@ -1,108 +1,36 @@
 """Whole runs with real DVC, Keras and MLflow, on a tiny configuration of the drawn sample."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
-import sys
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from urllib.request import urlopen
 
 import mlflow
 import pandas as pd
 import pytest
-import yaml
-from conftest import ROOT, picture
-
-CODE = (
-    "src",
-    "stages",
-    "pinned",
-    "weights",
-    "dvc.yaml",
-    "params.yaml",
-    ".dvc/config",
-    ".dvcignore",
-    ".gitignore",
-)
-TINY: dict[str, Any] = {
-    "image_size": 32,
-    "fetch": {"images_per_class": 5},
-    "embed": {"views": 1},
-    "train_cnn": {"filters": [4, 4], "convolutions": [1, 1], "pool_sizes": [2, 2], "epochs": 1},
-    "train_frozen": {"epochs": 1},
-    "finetune": {"epochs": 1, "unfreeze": "top_conv"},
-}
-ENVIRONMENT = {
-    key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))
-} | {
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "GIT_AUTHOR_NAME": "Test",
-    "GIT_AUTHOR_EMAIL": "test@example.org",
-    "GIT_COMMITTER_NAME": "Test",
-    "GIT_COMMITTER_EMAIL": "test@example.org",
-}
-STAGES = ["fetch", "split", "train_cnn", "embed", "train_frozen", "finetune", "evaluate"]
-Shell = Callable[..., str]
+from conftest import picture
+from pipeline.project import ENVIRONMENT, shell_in, stages_run
 
 
-def shell_in(folder: Path) -> Shell:
-    def run(*command: str, fails: bool = False) -> str:
-        result = subprocess.run(
-            command,
-            cwd=folder,
-            env=ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert (result.returncode != 0) == fails, result.stdout
-        return result.stdout
-
-    return run
-
-
-def make_project(folder: Path) -> Shell:
-    """Copy the project's code with tiny parameters, as a git and DVC repository of its own."""
-    for name in CODE:
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    for key, value in TINY.items():
-        params[key] = params[key] | value if isinstance(value, dict) else value
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    shell = shell_in(folder)
-    shell("git", "init", "--quiet", "--initial-branch", "main")
-    shell("git", "add", "--all")
-    shell("git", "commit", "--quiet", "--message", "start")
-    return shell
-
-
-def stages_run(output: str) -> list[str]:
-    return re.findall(r"Running stage '(\w+)'", output)
-
-
-def mlflow_runs(folder: Path) -> pd.DataFrame:
-    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+def mlflow_runs(folder: Path, store: str = "mlflow.db") -> pd.DataFrame:
+    mlflow.set_tracking_uri(f"sqlite:///{folder / store}")
     return mlflow.search_runs(experiment_names=["animals10"])
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the whole pipeline once; the tests of this module go on from there, in order."""
-    folder = tmp_path_factory.mktemp("project")
-    shell = make_project(folder)
-    assert stages_run(shell("dvc", "repro")) == STAGES
-    shell("git", "add", "--all")
-    shell("git", "commit", "--quiet", "--message", "results")
+def project(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the finished project; the tests of this module go on from there, in order."""
+    folder = tmp_path_factory.mktemp("runs") / "project"
+    shutil.copytree(finished, folder, symlinks=True)
     return folder
 
 
@@ -169,6 +97,34 @@ def test_the_run_is_recorded_as_a_parent_with_its_stages(project: Path) -> None:
     assert logged == pytest.approx(scores["finetuned"]["test"]["loss"], abs=1e-6)
 
 
+def test_why_tells_what_made_a_model(project: Path) -> None:
+    shell = shell_in(project)
+    command = ("env", "PYTHONPATH=src", "python", "-m", "animals10", "why")
+    told = shell(*command, "models/finetuned.keras")
+    digest = hashlib.sha256((project / "models/finetuned.keras").read_bytes()).hexdigest()
+    for text in (
+        f"sha256 {digest}",
+        "made by:    stage finetune, whose results the workspace's dvc.lock has",
+        "code:       commit ",
+        "data:       30 train, 10 validation, 10 test; ",
+        f"sha256 {hashlib.sha256((project / 'data/splits.csv').read_bytes()).hexdigest()}",
+        "parameter:  finetune.lr = 0.0001",
+        "parameter:  seed = 42",
+        "parameter:  fetch.images_per_class = 5",
+        "record:     experiment repro-",
+        "versions:   python 3.11",
+        "workspace:  has the same inputs",
+    ):
+        assert text in told
+    shell("sed", "-i", "s/lr: 0.0001/lr: 0.0002/", "params.yaml")
+    assert "`dvc repro` would rerun finetune" in shell(*command, "models/finetuned.keras")
+    (project / "params.yaml").write_text("a: [")
+    assert "not known, `dvc status` fails" in shell(*command, "models/finetuned.keras")
+    shell("git", "checkout", "--quiet", "params.yaml")
+    (project / "copy.keras").write_bytes(b"changed")
+    assert "is no output of this pipeline" in shell(*command, "copy.keras", fails=True)
+
+
 def test_an_experiment_reruns_only_what_its_parameter_touches(project: Path) -> None:
     shell = shell_in(project)
     head = shell("dvc", "exp", "run", "--name", "head", "-S", "train_frozen.dropout=0.3")
@@ -191,23 +147,108 @@ def test_temporary_and_queued_experiments_run_their_own_code_and_share_the_store
         text.replace("def main() -> None:", 'print("CHANGED")\n\n\ndef main() -> None:')
     )
     shell("dvc", "exp", "run", "--queue", "--name", "first", "-S", "finetune.lr=2e-5")
-    shell("dvc", "exp", "run", "--queue", "--name", "second", "-S", "finetune.lr=3e-5")
     script.write_text(text)
-    temporary = shell("dvc", "exp", "run", "--temp", "--name", "third", "-S", "finetune.lr=4e-5")
+    temporary = shell("dvc", "exp", "run", "--temp", "--name", "second", "-S", "finetune.lr=4e-5")
     assert stages_run(temporary) == ["finetune", "evaluate"]
     assert "CHANGED" not in temporary
     shell("dvc", "queue", "start", "--jobs", "1")
-    shell("dvc", "queue", "logs", "--follow", "second")
-    assert "CHANGED" in shell("dvc", "queue", "logs", "first")
+    assert "CHANGED" in shell("dvc", "queue", "logs", "--follow", "first")
     table = json.loads(shell("dvc", "exp", "show", "--json"))
     names = {
         experiment["name"] for revision in table for experiment in revision["experiments"] or []
     }
-    assert {"first", "second", "third"} <= names
+    assert {"first", "second"} <= names
     runs = mlflow_runs(project)
-    for name in ("first", "second", "third"):
+    for name in ("first", "second"):
         stages = runs[runs["tags.experiment"] == name]["tags.mlflow.runName"]
         assert set(stages) == {name, "finetune", "evaluate"}
+
+
+def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
+    shell = shell_in(project)
+    recorded = mlflow_runs(project)
+    store = "MLFLOW_TRACKING_URI=sqlite:///rebuilt.db"
+    command = ("env", store, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
+    first = shell(*command)
+    for name in ("head", "first", "second"):
+        assert f"{name}: recorded train_cnn, train_frozen, finetune, evaluate" in first
+    runs = mlflow_runs(project, "rebuilt.db")
+    stages = runs[runs["tags.level"] == "stage"]
+    assert len(stages) == 4 * (runs["tags.level"] == "experiment").sum()
+    assert set(stages["tags.complete"]) == {"yes"}
+    for column in ("metrics.best_val_loss", "metrics.finetuned/test/loss", "params.lr"):
+        keys = ["tags.experiment", "tags.mlflow.runName"]
+        before, after = (table.set_index(keys)[column].dropna() for table in (recorded, runs))
+        for key in before.index.intersection(after.index):
+            assert after[key] == pytest.approx(before[key], abs=2e-6)
+    told = re.findall(r"^(?:head|first|second|workspace|[0-9a-f]{7}): (.*)$", shell(*command), re.M)
+    assert told == ["complete"] * 5
+    assert len(mlflow_runs(project, "rebuilt.db")) == len(runs)
+
+
+@contextmanager
+def mlflow_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    folder.mkdir(exist_ok=True)
+    store = ["--backend-store-uri", "sqlite:///store.db", "--artifacts-destination", "artifacts"]
+    command = ["mlflow", "server", *store, "--port", str(port), "--workers", "1"]
+    server = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, start_new_session=True)
+    for _ in range(120):
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/health"):  # noqa: S310
+            break
+        time.sleep(0.5)
+    try:
+        yield server
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_mid_training_costs_no_run(finished: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(finished, project, symlinks=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    uri = f"MLFLOW_TRACKING_URI=http://127.0.0.1:{port}"
+    shell = shell_in(project)
+    with mlflow_server(tmp_path / "server", port) as server:
+        script = project / "stages" / "train_frozen.py"
+        kill = f"import os; os.killpg({server.pid}, 9)\n        "
+        script.write_text(script.read_text().replace("history = fit(", kill + "history = fit("))
+        output = shell("env", uri, "dvc", "repro")
+    assert output.count("MLflow does not answer") == 3  # once in each stage from then on
+    assert stages_run(output) == ["train_frozen", "finetune", "evaluate"]
+    shell("git", "commit", "--quiet", "--all", "--message", "without a server")
+    sync = ("env", uri, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
+    with mlflow_server(tmp_path / "server", port):
+        assert "recorded train_cnn, train_frozen, finetune, evaluate" in shell(*sync)
+        assert shell(*sync).splitlines()[-1].endswith(": complete")
+
+
+@pytest.mark.slow
+def test_eight_workers_at_once_lose_no_run(finished: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(finished, project, symlinks=True, ignore=shutil.ignore_patterns("ml*"))
+    shell = shell_in(project)
+    names = [f"worker-{number}" for number in range(1, 9)]
+    for number, name in enumerate(names, 1):
+        shell("dvc", "exp", "run", "--queue", "--name", name, "-S", f"finetune.lr={number}e-5")
+    shell("dvc", "queue", "start", "--jobs", "8")
+    for name in names:
+        output = shell("dvc", "queue", "logs", "--follow", name)
+        assert "MLflow does not answer" not in output
+    for name in names:
+        assert name in shell("dvc", "exp", "list", "--name-only")
+    runs = mlflow_runs(project)
+    for name in names:
+        stages = runs[runs["tags.experiment"] == name]["tags.mlflow.runName"]
+        assert sorted(stages) == sorted([name, "finetune", "evaluate"])
+    assert set(runs["status"]) == {"FINISHED"}
+    shell("env", "PYTHONPATH=src", "python", "-m", "animals10", "sync")
+    runs = mlflow_runs(project)
+    for name in names:
+        assert (runs["tags.experiment"] == name).sum() == 5
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from animals10.parameters import Augment, BackboneName, Block, Count, Schedule, Share
+from animals10.parameters import Augment, BackboneName, Block, Count, Share, Training
 
 
 class Draw(Block):
@@ -15,11 +15,9 @@ class Draw(Block):
     validation: Count
 
 
-class Train(Schedule):
+class Train(Training):
     """How the backbone is trained to tell them apart."""
 
-    epochs: Count
-    batch_size: Count
     dropout: Share
 
 

@@ -1,0 +1,194 @@
+"""Training that no kill sets back by more than an epoch: its whole state, kept after each.
+
+Keras's BackupAndRestore keeps neither the random generators of dropout layers, nor the memory of
+early stopping, nor the data's order. Order and views follow from (seed, epoch) here; the rest is
+in a file per epoch, outside DVC's outputs, which DVC deletes before it runs a stage.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import yaml
+from filelock import FileLock, Timeout
+
+from animals10 import artifacts, provenance, workspace
+
+FOLDER = ".checkpoints"  # in the user's project, so that temporary copies go on as well
+_KEPT_TRAININGS, _KEPT_EPOCHS = 3, 2
+_DONE = "done"  # holds the md5 of the stage's first output
+_SETTINGS = ("KERAS_", "TF_", "ONEDNN_", "XLA_", "JAX_", "OMP_")
+_STOPPING = ("wait", "best", "best_epoch")  # what EarlyStopping remembers beside weights
+Rows = list[dict[str, float]]
+
+
+@contextmanager
+def checkpoints(stage: str) -> Iterator[Path]:
+    """Give a stage's training its folder of states.
+
+    The folder is named after all that the training depends on, so that no other goes on from its
+    states: the stage's dependencies and parameters in dvc.yaml, all installed packages, and the
+    settings of Keras and its backend in the environment; the machine is not among them. After
+    success it stays until DVC has saved the outputs: a kill before that costs no training.
+
+    Args:
+        stage: its name in dvc.yaml.
+
+    Yields:
+        The folder.
+    """
+    forget_saved()
+    place = workspace.root() / FOLDER / stage
+    folder = place / _digest(stage)
+    lock = _lock(folder)
+    if lock is None:  # another worker of the queue trains the very same, and keeps the states
+        with tempfile.TemporaryDirectory() as name:
+            yield Path(name)
+        return
+    with lock:
+        with suppress(FileNotFoundError):  # another worker was faster
+            _prune([path for path in place.iterdir() if path != folder])
+        yield folder
+        output = next(out for out in _stage(stage)["outs"] if isinstance(out, str))
+        (folder / _DONE).write_text(provenance.md5(Path(output).read_bytes()), encoding="utf-8")
+
+
+def forget_saved() -> None:
+    """Remove the states of trainings whose outputs DVC has saved, as dvc.lock tells."""
+    saved = Path("dvc.lock").read_text(encoding="utf-8") if Path("dvc.lock").is_file() else ""
+    for mark in (workspace.root() / FOLDER).glob(f"*/*/{_DONE}"):
+        with suppress(FileNotFoundError):  # another worker was faster
+            if mark.read_text(encoding="utf-8") in saved and (lock := _lock(mark.parent)):
+                with lock:
+                    shutil.rmtree(mark.parent, ignore_errors=True)
+
+
+def _lock(folder: Path) -> FileLock | None:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    return lock
+
+
+def _prune(others: list[Path]) -> None:
+    others.sort(key=lambda path: path.stat().st_mtime)
+    for folder in others[: 1 - _KEPT_TRAININGS]:
+        if lock := _lock(folder):  # no other process is at it
+            with lock:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stage(name: str) -> dict[str, Any]:
+    pipeline = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))
+    stage: dict[str, Any] = pipeline["stages"][name]
+    return stage
+
+
+def _digest(stage: str) -> str:
+    values = provenance.read_parameters(Path())
+    chosen = {key: provenance.at(values, key) for key in _stage(stage)["params"]}
+    packages = sorted(f"{item.metadata['Name']} {item.version}" for item in distributions())
+    settings = sorted(
+        f"{key}={value}"
+        for key, value in os.environ.items()
+        if key.startswith(_SETTINGS) and not key.startswith("TF_CPP_")  # these are of messages
+    )
+    keras_settings = [keras.backend.backend(), keras.config.floatx(), platform.python_version()]
+    facts = [chosen, packages, settings, keras_settings]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for path in map(Path, _stage(stage)["deps"]):
+        for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
+            if "__pycache__" not in file.parts and file.is_file():
+                with file.open("rb") as content:
+                    digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras's early stopping on the validation loss, which can take up what it remembered."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__(monitor="val_loss", patience=patience, restore_best_weights=True)
+        self.remembered: dict[str, Any] = {}
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Begin with what was remembered."""
+        super().on_train_begin(logs)
+        for name, value in self.remembered.items():
+            setattr(self, name, value)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps a training's whole state after every epoch; the last of the callbacks.
+
+    Args:
+        folder: for `epoch-<number>.npz`.
+        stopping: whose memory is kept as well.
+
+    Attributes:
+        rows: what Keras logged in each epoch so far.
+        finished: the training came to its end.
+    """
+
+    def __init__(self, folder: Path, stopping: EarlyStopping) -> None:
+        super().__init__()
+        self.folder = folder
+        self.stopping = stopping
+        self.rows: Rows = []
+        self.finished = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the state."""
+        self.rows.append(dict(logs or {}))
+        memory = {name: getattr(self.stopping, name) for name in _STOPPING}
+        facts = {"rows": self.rows, "stopping": memory, "finished": self.model.stop_training}
+        arrays: dict[str, Any] = {
+            f"state{index}": keras.ops.convert_to_numpy(variable)
+            for index, variable in enumerate(_state(self.model))
+        }
+        best = self.stopping.best_weights or []
+        arrays |= {f"best{i}": value for i, value in enumerate(best)}
+        older = sorted(self.folder.glob("epoch-*.npz"))
+        with artifacts.replacing(self.folder / f"epoch-{epoch + 1:04d}.npz") as temporary:
+            np.savez(temporary, facts=np.array(json.dumps(facts)), **arrays)
+        for path in older[: 1 - _KEPT_EPOCHS]:
+            path.unlink(missing_ok=True)
+
+    def restore(self, model: keras.Model) -> None:
+        """Take up the newest readable state, if there is one.
+
+        Args:
+            model: compiled; changed in place.
+        """
+        for path in sorted(self.folder.glob("epoch-*.npz"), reverse=True):
+            try:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                    arrays = dict(archive)
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+                continue  # damaged, as by a power cut: the one before it will do
+            facts = json.loads(str(arrays["facts"]))
+            for index, variable in enumerate(_state(model)):
+                variable.assign(arrays[f"state{index}"])
+            best = [arrays[f"best{i}"] for i in range(sum(k.startswith("best") for k in arrays))]
+            self.rows, self.finished = facts["rows"], facts["finished"]
+            self.stopping.remembered = facts["stopping"] | {"best_weights": best or None}
+            return
+
+
+def _state(model: keras.Model) -> list[keras.Variable]:
+    model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]

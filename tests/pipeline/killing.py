@@ -1,0 +1,135 @@
+"""Kill stages at random times, and see that nothing is lost or changed (`make kill`).
+
+    PYTHONPATH=src:tests python -m pipeline.killing 30
+
+runs the default pipeline once, then 30 times: begins a random stage anew, kills it with all its
+processes at a random time or while it writes a file, runs `dvc repro`, and compares every output
+with the first run's.
+"""
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.project import ENVIRONMENT, STAGES, make_project
+
+Moment = Callable[[Path], bool]
+OUTPUTS = ("dvc.lock", "data", "models", "metrics", "plots")
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every output."""
+    files = [
+        file
+        for name in OUTPUTS
+        for file in ((folder / name).rglob("*") if (folder / name).is_dir() else [folder / name])
+        if file.is_file() and file.name != ".gitignore"
+    ]
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(files)
+    }
+
+
+def run(folder: Path, *arguments: str, seconds: float = 0, until: Moment | None = None) -> bool:
+    """Run `dvc repro`, and kill it at a moment.
+
+    Args:
+        folder: the project.
+        arguments: of `dvc repro`.
+        seconds: not before these have passed.
+        until: tells whether the moment has come; None never kills.
+
+    Returns:
+        Whether it came to its end.
+    """
+    log = folder.parent / "killing.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            ["dvc", "repro", *arguments],
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    start = time.perf_counter()
+    while process.poll() is None:
+        if until and time.perf_counter() - start >= seconds and until(folder):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return False
+        time.sleep(0.005)
+    assert process.returncode == 0, log.read_text()
+    return True
+
+
+def at_once(folder: Path) -> bool:
+    """Let the time alone decide."""
+    return True
+
+
+def saving(folder: Path) -> bool:
+    """Tell whether a file is being written, a state of a training included."""
+    places = ("data/**/.*", "models/.*", "metrics/.*", "plots/**/.*", ".checkpoints/*/*/.*")
+    return any(path.name != ".gitignore" for place in places for path in folder.glob(place))
+
+
+def reference(folder: Path) -> dict[str, float]:
+    """Run every stage once, uninterrupted; return the seconds of each."""
+    seconds = {}
+    for stage in STAGES:
+        start = time.perf_counter()
+        run(folder, "--single-item", stage)
+        seconds[stage] = time.perf_counter() - start
+    return seconds
+
+
+def kill(folder: Path, stage: str, seconds: float, until: Moment) -> set[str] | None:
+    """Begin a stage of a finished run anew, kill it, and run what is missing.
+
+    Args:
+        folder: the project.
+        stage: its name.
+        seconds: as `run`.
+        until: as `run`.
+
+    Returns:
+        The outputs that differ from before; None where the stage was faster than the kill.
+    """
+    expected = fingerprint(folder)
+    if run(folder, "--force", "--single-item", stage, seconds=seconds, until=until):
+        return None
+    run(folder)
+    return {name for name, _ in expected.items() ^ fingerprint(folder).items()}
+
+
+def main() -> None:
+    """Kill as often as the command line says."""
+    kills, rng = int(sys.argv[1]), random.Random()  # noqa: S311
+    hit = same = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "project"
+        make_project(folder, changes={})
+        seconds = reference(folder)
+        while hit < kills:
+            stage, until = rng.choice(STAGES), rng.choice((at_once, saving))
+            moment = rng.uniform(0, seconds[stage])
+            different = kill(folder, stage, moment, until)
+            if different is not None:
+                hit, same = hit + 1, same + (not different)
+                told = f"{stage} killed after {moment:.0f} s ({until.__name__})"
+                print(f"{hit}: {told}; different: {different}", flush=True)
+    print(f"the same {same} times of {kills}")
+    sys.exit(same != kills)
+
+
+if __name__ == "__main__":
+    main()
