@@ -50,3 +50,9 @@ def test_an_unknown_backbone_is_one_line() -> None:
     assert done.returncode != 0
     assert done.stderr.startswith("error: no backbone 'ResNet51'; allowed: Xception, VGG16")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_batch_of_nothing_is_one_line() -> None:
+    command = [sys.executable, "-m", "animals10", "backbones", "MobileNetV2", "--batch", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "error: --batch 0 is not allowed; give 1 or more\n"

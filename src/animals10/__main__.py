@@ -28,7 +28,7 @@ def main() -> None:
     names = get_args(parameters.BackboneName)
     choose.add_argument("names", nargs="*", metavar="name", help="of all that backbone.name takes")
     choose.add_argument("--batch", type=int, default=choosing.BATCH, help="images a step")
-    choose.add_argument("--folder", type=Path, default=Path("benchmarks"), help="for the table")
+    choose.add_argument("--folder", type=Path, help="for the table (benchmarks, or benchmarks/out)")
     arguments = parser.parse_args()
     if arguments.command == "params":
         weights.find(parameters.load().backbone.weights)
@@ -47,14 +47,20 @@ def main() -> None:
         unknown = set(arguments.names) - set(names)
         if unknown:
             raise errors.UserError(f"no backbone {min(unknown)!r}; allowed: {', '.join(names)}")
-        _backbones(arguments.names or names, arguments.batch, arguments.folder)
+        if arguments.batch < 1:
+            raise errors.UserError(f"--batch {arguments.batch} is not allowed; give 1 or more")
+        # The committed table is of all, at the batch size of what is quoted.
+        whole = not arguments.names and arguments.batch == choosing.BATCH
+        folder = arguments.folder or Path("benchmarks" if whole else "benchmarks/out")
+        _backbones(arguments.names or names, arguments.batch, folder)
 
 
 def _backbones(names: Iterable[str], batch: int, folder: Path) -> None:
     from animals10 import tracking  # it imports Keras, which has no place in this process's peers
 
+    quoted = pd.read_csv(choosing.QUOTED)  # first, since measuring takes minutes
     measured = choosing.measure_all(names, batch)
-    files = choosing.write_table(folder, measured, pd.read_csv(choosing.QUOTED), batch)
+    files = choosing.write_table(folder, measured, quoted, batch)
     tracking.log_benchmark(
         "backbones", {row.pop("name"): row for row in measured.to_dict("records")}, files
     )

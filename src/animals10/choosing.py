@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from animals10 import artifacts
+from animals10 import artifacts, provenance
 
 BATCH = 32  # images, as in the quoted times
 _STEPS = 3
@@ -102,12 +102,14 @@ def _markdown(table: pd.DataFrame, batch: int) -> str:
         "depth": ("depth", "depth_quoted", ".0f"),
         "ms a step": ("step_ms", "cpu_ms", ".0f"),
     }
+    facts = provenance.surroundings()
     columns = ["model", "input, px", *pairs, "peak memory, MB", "top-1, %", "top-5, %"]
     lines = [
         "# What each backbone costs",
         "",
-        f"By `python -m animals10 backbones`, a step being {batch} images: measured here, and in",
-        "brackets what the study quotes, or keras.io where it has none (`quoted_backbones.csv`;",
+        f"By `python -m animals10 backbones`: measured on {facts['machine']}",
+        f"({facts['versions']}), a step being a batch of {batch}, the median of {_STEPS};",
+        "in brackets what the study quotes, or keras.io where it has none (`quoted_backbones.csv`;",
         "its times are of another machine). The accuracies are quoted, of ImageNet.",
         "",
         "| " + " | ".join(columns) + " |",
