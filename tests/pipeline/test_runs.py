@@ -217,8 +217,8 @@ def test_a_server_that_dies_mid_training_costs_no_run(finished: Path, tmp_path: 
         kill = f"import os; os.killpg({server.pid}, 9)\n        "
         script.write_text(script.read_text().replace("history = fit(", kill + "history = fit("))
         output = shell("env", uri, "dvc", "repro")
-    assert output.count("MLflow does not answer") == 3  # once in each stage from then on
-    assert stages_run(output) == ["train_frozen", "finetune", "evaluate"]
+    assert output.count("MLflow does not answer") == 1
+    assert stages_run(output) == ["train_frozen"]  # it left the same bytes
     shell("git", "commit", "--quiet", "--all", "--message", "without a server")
     sync = ("env", uri, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
     with mlflow_server(tmp_path / "server", port):
