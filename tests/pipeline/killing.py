@@ -107,7 +107,8 @@ def kill(folder: Path, stage: str, seconds: float, until: Moment) -> set[str] | 
     expected = fingerprint(folder)
     if run(folder, "--force", "--single-item", stage, seconds=seconds, until=until):
         return None
-    run(folder, "--no-run-cache")  # or DVC would restore what it has from before
+    run(folder, "--force", "--single-item", stage)  # or DVC would restore what it has from before
+    run(folder)
     return {name for name, _ in expected.items() ^ fingerprint(folder).items()}
 
 
