@@ -105,7 +105,10 @@ def test_an_interrupted_training_ends_the_same(
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, Interruption(batches))
-    assert_same(train(tmp_path), trained)
+    counter = Interruption(1000)
+    assert_same(train(tmp_path, counter), trained)
+    epochs_left = len(trained[1]) - (batches - 1) // 4  # of four batches each
+    assert 1000 - counter.left == 4 * epochs_left
 
 
 def test_early_stopping_remembers_across_an_interruption(tmp_path: Path) -> None:

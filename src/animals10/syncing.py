@@ -9,7 +9,6 @@ from pathlib import Path
 import keras
 from dvc.api import DVCFileSystem
 from filelock import FileLock, Timeout
-from mlflow.entities import Run
 
 from animals10 import provenance, recording, tracking, workspace
 from animals10.errors import UserError
@@ -89,22 +88,19 @@ def _record(name: str, revision: str) -> str:
     tags["revision"] = revision or provenance.revision()
     # A branch's or the workspace's results may be an experiment's.
     parent = tracking.find_parent(client, place, tags, named=bool(name))
-    runs = {stage: _runs(parent, stage) for stage in STAGES}
+    below = parent.info.run_id if parent else "none"
+    runs = {stage: tracking.find_stages(client, place, below, stage) for stage in STAGES}
     lacking = [stage for stage in STAGES if not any("complete" in r.data.tags for r in runs[stage])]
     if any(tracking.is_alive(run) for stage in lacking for run in runs[stage]):
         return "is running"
     if parent:
         tags["experiment"] = parent.data.tags["experiment"]
-    if lacking:
-        _log(lacking, tags, revision, lock)
-    return f"recorded {', '.join(lacking)}" if lacking else "complete"
-
-
-def _runs(parent: Run | None, stage: str) -> list[Run]:
-    if parent is None:
-        return []
-    client, place = tracking.connect()
-    return tracking.find_stages(client, place, parent.info.run_id, stage)
+    if not lacking:
+        return "complete"
+    if not revision and provenance.identity(provenance.planned()) != identity:
+        raise UserError("code or parameters have changed since its results; `dvc repro` makes new")
+    _log(lacking, tags, revision, lock)
+    return f"recorded {', '.join(lacking)}"
 
 
 def _log(stages: list[str], tags: dict[str, str], revision: str, lock: Lock) -> None:

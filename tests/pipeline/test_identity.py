@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pipeline.killing import Moment, fingerprint, kill, saving
-from pipeline.project import ENVIRONMENT, STAGES, shell_in, stages_run
+from pipeline.project import STAGES, shell_in, stages_run
 
 NAMESPACE = ("unshare", "--map-root-user", "--mount")
 FULL = """
@@ -62,18 +62,9 @@ def in_a_namespace(script: str, project: Path, folder: Path) -> str:
     if subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine lets no user mount a file system")
     (folder / "disk").mkdir()
-    result = subprocess.run(
-        [*NAMESPACE, "bash", "-c", script, project],
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout
-    assert "Traceback" not in result.stdout
-    return result.stdout
+    output = shell_in(folder)(*NAMESPACE, "bash", "-c", script, str(project))
+    assert "Traceback" not in output
+    return output
 
 
 def test_a_full_disk_is_one_line_and_the_run_succeeds_after(finished: Path, tmp_path: Path) -> None:

@@ -219,11 +219,18 @@ def test_a_server_that_dies_mid_training_costs_no_run(finished: Path, tmp_path: 
         output = shell("env", uri, "dvc", "repro")
     assert output.count("MLflow does not answer") == 1
     assert stages_run(output) == ["train_frozen"]  # it left the same bytes
-    shell("git", "commit", "--quiet", "--all", "--message", "without a server")
     sync = ("env", uri, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
     with mlflow_server(tmp_path / "server", port):
-        assert "recorded train_cnn, train_frozen, finetune, evaluate" in shell(*sync)
-        assert shell(*sync).splitlines()[-1].endswith(": complete")
+        params = (project / "params.yaml").read_text()
+        (project / "params.yaml").write_text(params.replace("seed: 42", "seed: 43"))
+        told = "workspace: not recorded, code or parameters have changed"
+        assert told in shell(*sync, fails=True)
+        (project / "params.yaml").write_text(params)
+        assert "workspace: recorded train_cnn, train_frozen, finetune, evaluate" in shell(*sync)
+        shell("git", "commit", "--quiet", "--all", "--message", "without a server")
+        output = shell(*sync)
+        assert "recorded" not in output
+        assert output.endswith("workspace: complete\n")
 
 
 @pytest.mark.slow
