@@ -36,8 +36,12 @@ refetch: params ## read photos and weights again, when they changed behind an un
 	dvc repro --force --single-item embed
 	dvc repro
 
-pretrain: $(READY) ## make the sample's backbone weights anew (under 2 hours; may be stopped and repeated)
-	cd pretrain && dvc repro
+# glibc returns big tensors to the system after every step and takes them back in the next; so it
+# keeps them. It changes no number; other systems ignore it.
+KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
+
+pretrain: $(READY) ## make the sample's backbone weights anew (80 minutes; may be stopped and repeated)
+	cd pretrain && $(KEEP_MEMORY) dvc repro
 	cp pretrain/models/backbone.weights.h5 weights/efficientnetb0-creatures.weights.h5
 	cd weights && (sha256sum *.h5 || shasum -a 256 *.h5) > SHA256SUMS
 

@@ -4,13 +4,13 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
+from itertools import chain
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from animals10 import artifacts, backbones, parameters, weights
-from animals10.arrays import Batches, load_split, predict
+from animals10.arrays import Batches, answers, load_split
 from animals10.parameters import Augment, Parameters
 from animals10.seeding import seed_everything
 
@@ -27,28 +27,29 @@ def main() -> None:
         params.backbone.name, params.image_size, weights.provided(Path("data/weights"))
     )
     artifacts.write_model(Path("models/backbone.keras"), backbone)
+    _embed(backbone, "train", params, (None, *[params.augment] * params.embed.views))
     for split in ("validation", "test"):
-        _write(split, _features(backbone, split, params))
-    views = [
-        _features(backbone, "train", params, params.augment, view)
-        for view in range(params.embed.views)
-    ]
-    _write("train", np.stack([_features(backbone, "train", params), *views]))
+        _embed(backbone, split, params)
 
 
-def _features(
+def _embed(
     backbone: keras.Model,
     split: str,
     params: Parameters,
-    augment: Augment | None = None,
-    view: int = 0,
-) -> np.ndarray:
+    augments: tuple[Augment | None, ...] = (),
+) -> None:
+    """Write the features of a split's images, or of several views of each."""
     examples, size = load_split(Path("data") / split), params.embed.batch_size
-    return predict(backbone, Batches(examples, size, params.seed, augment, view, shuffle=False))
-
-
-def _write(split: str, features: np.ndarray) -> None:
-    artifacts.write_array(Path(f"data/features/{split}.npy"), features)
+    views = [
+        Batches(examples, size, params.seed, augment, max(view - 1, 0), shuffle=False)
+        for view, augment in enumerate(augments or (None,))
+    ]
+    shape = (len(examples.labels), backbone.output_shape[-1])
+    artifacts.write_rows(
+        Path(f"data/features/{split}.npy"),
+        (len(views), *shape) if augments else shape,
+        chain.from_iterable(answers(backbone, batches) for batches in views),
+    )
 
 
 if __name__ == "__main__":

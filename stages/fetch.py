@@ -17,6 +17,8 @@ def main() -> None:
     """Write data/photos.zip, data/photos.csv, data/rejected.csv, data/weights and the metrics."""
     params = parameters.load()
     weights.provide(params.backbone, Path("data/weights"))
+    if params.backbone.weights == "sample" and params.fetch.source != "sample":
+        print("backbone.weights = sample knows drawings; for photos give imagenet or a file")
     verdicts = Verdicts()
     with open_source(params.fetch, params.seed) as entries:
         photos = judge(entries, params.fetch.smallest_side, verdicts)

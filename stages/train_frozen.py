@@ -22,9 +22,9 @@ def main() -> None:
     settings = params.train_frozen
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     images, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
-    views = np.load("data/features/train.npy", allow_pickle=False)
+    views = np.load("data/features/train.npy", mmap_mode="r", allow_pickle=False)
     features = np.load("data/features/validation.npy", allow_pickle=False)
-    train = Examples(np.concatenate(views), np.tile(images.labels, len(views)))
+    train = Examples(views.reshape(-1, views.shape[-1]), np.tile(images.labels, len(views)))
     seed_everything(params.seed)
     with (
         resuming.checkpoints("train_frozen") as states,

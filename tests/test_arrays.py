@@ -100,6 +100,17 @@ def test_images_scaled_before_are_refused(scale: float, shift: float) -> None:
         Batches(Examples(images, examples().labels), 4)
 
 
+def test_images_scaled_before_are_refused_behind_black_ones() -> None:
+    images = np.concatenate([np.zeros((100, 8, 8, 3)), examples().inputs / 255])
+    with pytest.raises(UserError, match=r"images have values from 0 to "):
+        Batches(Examples(images, np.arange(len(images))), 4)
+
+
+def test_whole_pixels_that_are_nearly_black_are_taken() -> None:
+    images = np.eye(8, dtype=np.uint8)[None, :, :, None].repeat(3, 3)
+    assert len(Batches(Examples(images, np.arange(1)), 1)) == 1
+
+
 def test_black_images_and_features_of_any_range_are_taken() -> None:
     for inputs in (np.zeros((2, 8, 8, 3)), np.full((2, 5), -3.0)):
         batches = Batches(Examples(inputs, np.arange(2)), 4, shuffle=False)

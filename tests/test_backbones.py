@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from animals10 import artifacts, backbones
-from animals10.errors import UserError
 from animals10.parameters import SMALLEST_IMAGE, BackboneName
 from animals10.seeding import seed_everything
 
@@ -61,12 +60,3 @@ def test_keras_own_efficientnet_weights_see_images_at_their_full_strength(tmp_pa
     backbone = backbones.build("EfficientNetB0", 32, tmp_path / "b0.weights.h5")
     answer = backbone.predict(images(32), verbose=0)
     np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
-
-
-def test_imagenet_without_a_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(
-        UserError, match=r"those of MobileNetV3Small cannot be downloaded"
-    ) as caught:
-        backbones.imagenet("MobileNetV3Small")
-    assert "\n" not in str(caught.value)

@@ -1,21 +1,29 @@
 """Invented creatures, and a backbone pre-trained on them that may be stopped at any epoch."""
 
+import ast
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 
 from animals10 import backbones, parameters
 from animals10.arrays import Examples, load_split
-from animals10.drawing.scene import picture
+from animals10.drawing.canvas import Creature, blank
+from animals10.drawing.coats import Coat
+from animals10.drawing.scene import LAYER, picture
 from animals10.parameters import Augment
 from animals10.pretraining.creatures import PLANS, invent
 from animals10.pretraining.drawing import draw_split
 from animals10.pretraining.exporting import write_half
+from animals10.pretraining.features import invent_head, profile
 from animals10.pretraining.parameters import Pretraining, Train
 from animals10.pretraining.training import pretrain
+from animals10.resuming import Checkpoint
 from animals10.seeding import seed_everything
 
 AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
@@ -46,6 +54,60 @@ def test_a_species_is_drawn_alike_for_its_seed_and_in_many_poses(index: int) -> 
     assert not np.array_equal(creature(index, 3), creature(index, 4))
 
 
+def drawn_with(path: Path) -> set[str]:
+    """Return what a file takes from the drawing package, as `module.name`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("animals10.drawing"):
+            module = str(node.module).removeprefix("animals10.drawing").lstrip(".")
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_nothing_that_belongs_to_one_of_the_ten_is_used() -> None:
+    files = (ROOT / "src/animals10/pretraining").glob("*.py")
+    used = set[str]().union(*map(drawn_with, files))
+    modules = {name.split(".")[0] for name in used}
+    assert modules == {"bodies", "canvas", "coats", "parts", "scene"}
+    assert {name for name in used if name.startswith("scene.")} == {"scene.picture"}
+    owned = {"bodies.sitting", "bodies.begging", "bodies.bust"} | {
+        f"parts.{part}"
+        for part in (
+            "wool",
+            "trunk",
+            "elephant_ear",
+            "hanging_ear",
+            "comb",
+            "collar",
+            "brush_tail",
+            "wing",
+        )
+    }
+    assert not used & owned
+
+
+def test_every_head_has_a_crest_that_shows_or_a_beak() -> None:
+    fur = Coat((90, 90, 90), (200, 60, 60), "plain")
+    for seed in range(100):
+        head = invent_head(np.random.default_rng(seed))
+        bare = dataclasses.replace(head, crest=0.0)
+        crested, plain = blank(128, 40.0, 100.0), blank(128, 40.0, 100.0)
+        for canvas, shown in ((crested, head), (plain, bare)):
+            profile(canvas, shown, fur, np.random.default_rng(1))
+        assert head.beak or crested.image.tobytes() != plain.image.tobytes()
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_creature_fits_the_canvas(plan: Callable[[np.random.Generator], Creature]) -> None:
+    for index in range(PLANS.index(plan), 96, len(PLANS)):
+        canvas = blank(LAYER, 150.0, 0.92 * LAYER)
+        stance = invent(index, 7)(canvas, np.random.default_rng(index))
+        left, top, right, bottom = canvas.image.getbbox() or (0, 0, 0, 0)
+        assert min(left, top) > 0
+        assert right < LAYER
+        assert bottom < LAYER or stance == "bust"
+
+
 def test_splits_share_species_but_no_picture(tmp_path: Path) -> None:
     for number, split in enumerate(("train", "validation")):
         draw_split(tmp_path / split, number, species=9, count=2, size=32, seed=5)
@@ -57,16 +119,45 @@ def test_splits_share_species_but_no_picture(tmp_path: Path) -> None:
     assert not seen & {image.tobytes() for image in validation.inputs}
 
 
-def test_a_classifier_of_species_is_trained_around_a_backbone(tmp_path: Path) -> None:
+def train(settings: Train, folder: Path) -> tuple[keras.Model, pd.DataFrame]:
     images = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
     data = Examples(images, np.arange(12) % 3)
     seed_everything(1)
-    model, history = pretrain(
-        "MobileNetV3Small", data, data, SETTINGS, AUGMENT, seed=1, folder=tmp_path
-    )
+    return pretrain("MobileNetV3Small", data, data, settings, AUGMENT, seed=1, folder=folder)
+
+
+def test_a_classifier_of_species_is_trained_around_a_backbone(tmp_path: Path) -> None:
+    model, history = train(SETTINGS, tmp_path)
     assert history["epoch"].tolist() == [1, 2, 3]
     assert model.get_layer("backbone").input_shape == (None, 32, 32, 3)
     assert model.output_shape == (None, 3)
+
+
+def stop_in_the_third(checkpoint: Checkpoint, epoch: int, logs: object = None) -> None:
+    if epoch == 2:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_a_training_around_a_backbone_goes_on_where_it_was_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "on_epoch_begin", stop_in_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            train(settings, tmp_path / "stopped")
+    assert "Epoch 1/6" in capsys.readouterr().out
+    stopped, history = train(settings, tmp_path / "stopped")
+    shown = capsys.readouterr().out
+    assert "Epoch 2/6" not in shown
+    assert "Epoch 3/6" in shown
+    assert "Epoch 6/6" in shown
+    whole, expected = train(settings, tmp_path / "whole")
+    assert history["epoch"].tolist() == list(range(1, 7))
+    pd.testing.assert_frame_equal(history, expected, check_exact=True)
+    for one, other in zip(stopped.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_half_the_bytes_answer_alike(tmp_path: Path) -> None:

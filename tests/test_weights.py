@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from animals10 import weights
+from animals10 import backbones, weights
 from animals10.errors import UserError
 from animals10.parameters import Backbone
 
@@ -30,11 +30,24 @@ def test_none_gives_an_empty_folder(tmp_path: Path) -> None:
 def test_a_file_is_copied_under_the_suffix_keras_knows(
     given: str, kept: str, tmp_path: Path
 ) -> None:
-    (tmp_path / given).write_bytes(b"weights")
-    weights.provide(backbone(str(tmp_path / given)), tmp_path / "weights")
+    network, path = backbones.build("MobileNetV3Small", 32), tmp_path / given
+    network.save_weights(path) if kept == "backbone.weights.h5" else network.save(path)
+    chosen = Backbone(name="MobileNetV3Small", weights=str(path))
+    weights.provide(chosen, tmp_path / "weights")
     file = weights.provided(tmp_path / "weights")
     assert file == tmp_path / "weights" / kept
-    assert file.read_bytes() == b"weights"
+    assert file.read_bytes() == path.read_bytes()
+
+
+def test_a_file_of_another_backbone_is_one_line_and_leaves_the_old(tmp_path: Path) -> None:
+    path = tmp_path / "small.weights.h5"
+    backbones.build("MobileNetV3Small", 32).save_weights(path)
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/old.weights.h5").touch()
+    with pytest.raises(UserError, match=r"small.weights.h5 cannot be loaded into Eff") as caught:
+        weights.provide(backbone(str(path)), tmp_path / "weights")
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "weights/old.weights.h5").exists()
 
 
 def test_no_such_file_is_one_line() -> None:
@@ -57,4 +70,7 @@ def test_the_samples_weights_are_the_committed_ones_and_small(
     (tmp_path / path).write_bytes(path_bytes := (ROOT / path).read_bytes()[:-1])
     assert path_bytes
     with pytest.raises(UserError, match=r"missing or damaged .*git checkout -- weights"):
+        weights.find("sample")
+    (tmp_path / "weights/SHA256SUMS").write_text("")
+    with pytest.raises(UserError, match=r"missing or damaged"):
         weights.find("sample")

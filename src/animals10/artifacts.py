@@ -72,6 +72,21 @@ def write_array(path: Path, array: np.ndarray) -> None:
         np.save(temporary, array, allow_pickle=False)
 
 
+def write_rows(path: Path, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
+    """Write what `write_array` writes, of float32 pieces of which only one is in memory.
+
+    Args:
+        path: ends in `.npy`.
+        shape: of the whole array.
+        chunks: its elements in order.
+    """
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for chunk in chunks:
+            file.write(chunk.astype("<f4").tobytes())
+
+
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     """Write named contents as an uncompressed zip without times, in the order given."""
     with replacing(path) as temporary:
@@ -103,6 +118,19 @@ def write_model(path: Path, model: "keras.Model") -> None:
         members["metadata.json"] = json.dumps(metadata, sort_keys=True).encode()
         members["config.json"] = _renumber(members["config.json"].decode()).encode()
         _zip(temporary, members.items())
+
+
+def write_weights(path: Path, model: "keras.Model") -> None:
+    """Write a model's weights as Keras does.
+
+    Args:
+        path: ends in `.weights.h5`.
+        model: any Keras model.
+    """
+    with replacing(path) as temporary:
+        whole = temporary.with_suffix(".weights.h5")  # Keras insists on it
+        model.save_weights(whole)
+        whole.replace(temporary)
 
 
 def _renumber(config: str) -> str:

@@ -1,6 +1,7 @@
 """Networks pre-trained on other data, as feature extractors of 0..255 RGB images."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -28,41 +29,33 @@ def build(name: str, image_size: int, weights: Path | None = None) -> keras.Mode
     Raises:
         UserError: the weights are not this backbone's.
     """
-    backbone = _keras_model(name, image_size, None)
+    backbone = assemble(name, image_size, None)
     if weights:
         try:
-            backbone.load_weights(weights)
+            with warnings.catch_warnings():
+                # Keras warns of each layer that does not fit, then fails with a summary.
+                warnings.simplefilter("ignore")
+                backbone.load_weights(weights)
         except Exception as error:  # an HDF5 file fails in many ways
             raise UserError(
-                f"the backbone's weights cannot be loaded into {name} without its top: "
+                f"backbone.weights: {weights} cannot be loaded into {name} without its top: "
                 f"{' '.join(str(error).split())[:200]}; give weights of this very backbone"
             ) from None
         _normalize_as_trained(backbone)
     return backbone
 
 
-def imagenet(name: str) -> keras.Model:
-    """Give a backbone with the ImageNet weights that Keras downloads, verifies and keeps.
+def assemble(name: str, image_size: int, weights: str | None) -> keras.Model:
+    """Give what `build` gives, with random weights or with those that Keras knows by name.
 
     Args:
         name: as for `build`.
+        image_size: as for `build`.
+        weights: as keras.applications takes them.
 
     Returns:
-        A model whose weights `build` takes.
-
-    Raises:
-        UserError: the download failed.
+        A model as `build` gives it.
     """
-    try:
-        return _keras_model(name, 224, "imagenet")
-    except Exception as error:  # urllib's, HTTP's and Keras's own
-        raise UserError(
-            f"backbone.weights = 'imagenet': those of {name} cannot be downloaded from Keras: "
-            f"{' '.join(str(error).split())[:200]}; check the network, or give none or a file"
-        ) from None
-
-
-def _keras_model(name: str, image_size: int, weights: str | None) -> keras.Model:
     builder = getattr(keras.applications, name)
     # Keras keeps each network's own preprocessing beside its builder.
     preprocess = sys.modules[builder.__module__].preprocess_input
@@ -111,10 +104,10 @@ def unfreeze(backbone: keras.Model, first: str) -> None:
         (i for i, name in enumerate(names) if first == "all" or name.startswith(first)), -1
     )
     if start < 0:
-        blocks = sorted({name.split("_")[0] for name in names if name.startswith("block")})
+        known = [layer.name for layer in backbone.layers if layer.weights]
         raise UserError(
             f"finetune.unfreeze = {first!r} names no layer; allowed: all, or the beginning of a "
-            f"layer's name, for instance {', '.join(blocks)}"
+            f"layer's name, for instance {', '.join(known[:: -(-len(known) // 8)])}"
         )
     backbone.trainable = True
     for index, layer in enumerate(backbone.layers):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from dvc.api import DVCFileSystem
 
-from animals10 import provenance, tracking
+from animals10 import provenance, store
 from animals10.errors import UserError
 from animals10.provenance import SPLITS, Lock
 
@@ -91,9 +91,9 @@ def _where(revision: str) -> str:
 
 def _record(content: bytes) -> Iterator[str]:
     try:
-        run = tracking.find_output(content)
+        run = store.find_output(content)
     except Exception as error:
-        yield f"record:     MLflow does not answer ({tracking.reason(error)})"
+        yield f"record:     MLflow does not answer ({store.reason(error)})"
         return
     if run is None:
         yield "record:     none in MLflow, so neither its commit nor its machine is known"
@@ -177,4 +177,4 @@ def _inputs(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
-    return tracking.flat(entry.get("params", {}).get("params.yaml", {}), ".")
+    return store.flat(entry.get("params", {}).get("params.yaml", {}), ".")

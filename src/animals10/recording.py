@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from animals10 import plots
-from animals10.tracking import MODELS, Record, flat
+from animals10.store import flat
+from animals10.tracking import MODELS, Record
 
 FILES = [
     "metrics/evaluate.json",

@@ -10,7 +10,7 @@ import keras
 from dvc.api import DVCFileSystem
 from filelock import FileLock, Timeout
 
-from animals10 import provenance, recording, tracking, workspace
+from animals10 import provenance, recording, store, tracking, workspace
 from animals10.errors import UserError
 from animals10.provenance import Lock
 from animals10.tracking import MODELS, STAGES, Record
@@ -46,10 +46,10 @@ def sync() -> Iterator[str]:
 
 def _sync_all() -> Iterator[str]:
     try:
-        tracking.connect()
+        store.connect()
     except Exception as error:
         raise UserError(
-            f"MLflow does not answer ({tracking.reason(error)}); check MLFLOW_TRACKING_URI"
+            f"MLflow does not answer ({store.reason(error)}); check MLFLOW_TRACKING_URI"
         ) from None
     failures = 0
     for name, revision in _revisions():
@@ -58,7 +58,7 @@ def _sync_all() -> Iterator[str]:
             yield f"{title}: {_record(name, revision)}"
         except Exception as error:  # one that is damaged does not keep the others from being told
             failures += 1
-            yield f"{title}: not recorded, {tracking.reason(error)}"
+            yield f"{title}: not recorded, {store.reason(error)}"
     if failures:
         raise UserError(f"{failures} not recorded; see above")
 
@@ -82,25 +82,33 @@ def _record(name: str, revision: str) -> str:
     lock = provenance.read_lock(text)
     if missing := [stage for stage in STAGES if stage not in lock["stages"]]:
         raise UserError(f"{', '.join(missing)} has not run; `dvc repro` runs it")
-    client, place = tracking.connect()
+    client, place = store.connect()
     identity = provenance.identity(lock)
     tags = {**identity, "experiment": name or provenance.experiment(identity)}
     tags["revision"] = revision or provenance.revision()
     # A branch's or the workspace's results may be an experiment's.
-    parent = tracking.find_parent(client, place, tags, named=bool(name))
+    parent = store.find_parent(client, place, tags, named=bool(name))
     below = parent.info.run_id if parent else "none"
-    runs = {stage: tracking.find_stages(client, place, below, stage) for stage in STAGES}
+    runs = {stage: store.find_stages(client, place, below, stage) for stage in STAGES}
     lacking = [stage for stage in STAGES if not any("complete" in r.data.tags for r in runs[stage])]
-    if any(tracking.is_alive(run) for stage in lacking for run in runs[stage]):
+    if any(store.is_alive(run) for stage in lacking for run in runs[stage]):
         return "is running"
     if parent:
         tags["experiment"] = parent.data.tags["experiment"]
     if not lacking:
         return "complete"
-    if not revision and provenance.identity(provenance.planned()) != identity:
+    if not revision and _changed_since(identity):
         raise UserError("code or parameters have changed since its results; `dvc repro` makes new")
     _log(lacking, tags, revision, lock)
     return f"recorded {', '.join(lacking)}"
+
+
+def _changed_since(identity: dict[str, str]) -> bool:
+    try:
+        now = provenance.identity(provenance.planned())
+    except FileNotFoundError:  # an output, which `_get` names
+        return False
+    return any(now[key] != identity[key] for key in ("code", "parameters"))
 
 
 def _log(stages: list[str], tags: dict[str, str], revision: str, lock: Lock) -> None:

@@ -4,13 +4,10 @@ Nothing here can cost a run: what MLflow refuses is printed once, and `make sync
 completes the record from the files that the pipeline leaves.
 """
 
-import logging
-import os
-import platform
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -19,22 +16,14 @@ import keras
 import mlflow
 import numpy as np
 import pandas as pd
-import psutil
-from filelock import FileLock
-from mlflow.entities import Metric, Param, Run
+from mlflow.entities import Metric, Param
 from mlflow.models import infer_signature
 
-from animals10 import provenance, workspace
+from animals10 import provenance, store
 from animals10.errors import UserError
 
 MODELS = {"train_cnn": "cnn", "train_frozen": "frozen", "finetune": "finetuned"}
 STAGES = (*MODELS, "evaluate")
-_EXPERIMENT = "animals10"
-_PARENT = "mlflow.parentRunId"
-# It prints tracebacks of what fails, which `Record.attempt` says in a line.
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-# Seconds and tries after which a server that does not answer is given up.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
 class Record:
@@ -65,7 +54,7 @@ class Record:
         except Exception as error:  # MLflow's, SQLAlchemy's, the network's
             self._failed = True
             print(
-                f"MLflow does not answer ({reason(error)}); the run goes on "
+                f"MLflow does not answer ({store.reason(error)}); the run goes on "
                 "without it, and `make sync` completes its record",
                 flush=True,
             )
@@ -83,20 +72,20 @@ class Record:
             tags: of `provenance.identity`, and `experiment`, the name.
             folder: where params.yaml is.
         """
-        self.client, place = connect()
-        parent = find_parent(self.client, place, tags) or self.client.create_run(
+        self.client, place = store.connect()
+        parent = store.find_parent(self.client, place, tags) or self.client.create_run(
             place, run_name=tags["experiment"], tags={**tags, "level": "experiment"}
         )
         values = provenance.read_parameters(folder)
         self.parent_id = parent.info.run_id
-        for run in find_stages(self.client, place, self.parent_id, stage):
-            if "complete" not in run.data.tags and not is_alive(run):
+        for run in store.find_stages(self.client, place, self.parent_id, stage):
+            if "complete" not in run.data.tags and not store.is_alive(run):
                 self.client.delete_run(run.info.run_id)
-        about = {"level": "stage", _PARENT: self.parent_id, "process": _process(os.getpid())}
+        about = {"level": "stage", store.PARENT: self.parent_id, "process": store.process()}
         child = self.client.create_run(place, run_name=stage, tags={**tags, **about})
         self.run_id = child.info.run_id
         for run_id, chosen in ((self.parent_id, values), (self.run_id, values.get(stage, values))):
-            params = [Param(key, str(value)) for key, value in flat(chosen, ".").items()]
+            params = [Param(key, str(value)) for key, value in store.flat(chosen, ".").items()]
             self.client.log_batch(run_id, params=params)
 
     def log_metrics(self, values: dict[str, float], step: int = 0, parent: bool = False) -> None:
@@ -119,7 +108,7 @@ class Record:
         digest = provenance.md5(output.read_bytes())
         run = self.client.get_run(self.run_id)
         name, place = run.data.tags["mlflow.runName"], run.info.experiment_id
-        for other in find_stages(self.client, place, self.parent_id, name):
+        for other in store.find_stages(self.client, place, self.parent_id, name):
             if other.data.tags.get("output") == digest:
                 self.client.delete_run(other.info.run_id)
         self.client.set_tag(self.run_id, "output", digest)
@@ -168,26 +157,6 @@ def _tags() -> dict[str, str]:
     }
 
 
-def reason(error: Exception) -> str:
-    """Return the first line of an error, in short."""
-    return str(error).partition("\n")[0][:200]
-
-
-def _process(number: int) -> str:
-    return f"{platform.node()} {number}"
-
-
-def is_alive(run: Run) -> bool:
-    """Tell whether the process that made a run still works at it; False on another machine."""
-    node, _, number = run.data.tags.get("process", "").rpartition(" ")
-    return (
-        run.info.status == "RUNNING"
-        and node == platform.node()
-        and int(number) != os.getpid()
-        and psutil.pid_exists(int(number))
-    )
-
-
 def epoch_logger(record: Record) -> keras.callbacks.Callback:
     """Return a callback that records each epoch's metrics."""
     return keras.callbacks.LambdaCallback(
@@ -230,9 +199,9 @@ def log_benchmark(name: str, results: dict[Any, Any], files: Iterable[Path]) -> 
         UserError: the store cannot be used.
     """
     try:
-        _, place = connect()
+        _, place = store.connect()
         with mlflow.start_run(experiment_id=place, run_name=name, tags={"level": "benchmark"}):
-            mlflow.log_metrics(flat(results))
+            mlflow.log_metrics(store.flat(results))
             for path in files:
                 mlflow.log_artifact(str(path))
     except mlflow.MlflowException as error:
@@ -240,96 +209,6 @@ def log_benchmark(name: str, results: dict[Any, Any], files: Iterable[Path]) -> 
             f"the benchmark is written, but MLflow does not take it: "
             f"{' '.join(str(error).split())[:300]}"
         ) from None
-
-
-def connect() -> tuple[mlflow.MlflowClient, str]:
-    """Open the store; return a client, and the id of the project's MLflow experiment."""
-    # It would take the place of the run that is to be opened.
-    os.environ.pop("MLFLOW_RUN_ID", None)
-    for key, value in _PATIENCE.items():
-        os.environ.setdefault(key, value)
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    # Eight workers at once wait for each other longer than SQLite's 5 s.
-    mlflow.set_tracking_uri(uri or f"sqlite:///{workspace.root() / 'mlflow.db'}?timeout=60")
-    # Of the workers that find no store, one makes it.
-    lock = nullcontext() if uri else FileLock(workspace.root() / "mlflow.db.lock", timeout=60)
-    with lock:
-        client = mlflow.MlflowClient()
-        return client, _experiment(client, uri)
-
-
-def _experiment(client: mlflow.MlflowClient, uri: str | None) -> str:
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
-    if found := client.get_experiment_by_name(name):
-        if found.lifecycle_stage == "deleted":  # in the UI, say; nothing can be logged to it
-            client.restore_experiment(found.experiment_id)
-        return found.experiment_id
-    # Beside the default store; MLflow would take the current folder, maybe a copy.
-    location = None if uri else (workspace.root() / "mlruns").as_uri()
-    return client.create_experiment(name, artifact_location=location)
-
-
-def find_stages(client: mlflow.MlflowClient, place: str, parent: str, stage: str) -> list[Run]:
-    """Find the runs of a stage below an experiment's run."""
-    condition = f"tags.`{_PARENT}` = '{parent}' and tags.`mlflow.runName` = '{stage}'"
-    return list(client.search_runs([place], condition))
-
-
-def find_parent(
-    client: mlflow.MlflowClient, place: str, tags: dict[str, str], named: bool = True
-) -> Run | None:
-    """Find an experiment's run.
-
-    Args:
-        client: of the store.
-        place: id of the MLflow experiment.
-        tags: identity, and the experiment's name.
-        named: only under this name; otherwise under any.
-
-    Returns:
-        The run, or None.
-    """
-    # By identity as well: a name may be used again with other code, data or parameters.
-    query = {"level": "experiment"} | {key: tags[key] for key in ("code", "data", "parameters")}
-    condition = " and ".join(f"tags.{key} = '{value}'" for key, value in query.items())
-    for run in client.search_runs([place], condition):
-        if not named or run.data.tags.get("experiment") == tags["experiment"]:
-            return run
-    return None
-
-
-def find_output(content: bytes) -> Run | None:
-    """Find the run that made a file: the oldest whose machine is known, if there is one.
-
-    Raises:
-        Exception: whatever MLflow raises when it does not answer.
-    """
-    if "MLFLOW_TRACKING_URI" not in os.environ and not (workspace.root() / "mlflow.db").exists():
-        return None
-    client, place = connect()
-    query = f"tags.output = '{provenance.md5(content)}'"
-    found = list(client.search_runs([place], query, order_by=["attributes.start_time"]))
-    return next((run for run in found if "machine" in run.data.tags), next(iter(found), None))
-
-
-def flat(values: dict[str, Any], separator: str = "/") -> dict[str, Any]:
-    """Flatten nested dictionaries, joining the keys, as MLflow takes parameters and metrics.
-
-    Args:
-        values: dictionaries of dictionaries of values.
-        separator: between the keys.
-
-    Returns:
-        A dictionary of values.
-    """
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            inner = flat(value, separator)
-            result |= {f"{key}{separator}{name}": item for name, item in inner.items()}
-        else:
-            result[key] = value
-    return result
 
 
 def _log_model(record: Record, name: str, folder: Path) -> None:

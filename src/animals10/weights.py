@@ -9,7 +9,7 @@ from pathlib import Path
 
 from animals10 import artifacts, workspace
 from animals10.errors import UserError
-from animals10.parameters import Backbone
+from animals10.parameters import SMALLEST_IMAGE, Backbone
 
 SAMPLE = Path("weights/efficientnetb0-creatures.weights.h5")
 _FILE = "backbone.weights.h5"
@@ -48,9 +48,14 @@ def provide(backbone: Backbone, folder: Path) -> None:
         folder: emptied first.
 
     Raises:
-        UserError: as `find`; or the download failed.
+        UserError: as `find`; the file does not fit the backbone; or the download failed.
     """
     path = find(backbone.weights)
+    if path and backbone.weights != "sample":
+        from animals10 import backbones  # Keras takes seconds to import
+
+        # Now, not after all photos are read.
+        backbones.build(backbone.name, SMALLEST_IMAGE.get(backbone.name, 32), path)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if path:
@@ -59,12 +64,10 @@ def provide(backbone: Backbone, folder: Path) -> None:
         with artifacts.replacing(folder / name) as temporary:
             shutil.copyfile(path, temporary)
     elif backbone.weights == "imagenet":
-        from animals10 import backbones  # Keras takes seconds to import
+        from animals10 import imagenet  # Keras takes seconds to import
 
-        model = backbones.imagenet(backbone.name)
-        with artifacts.replacing(folder / _FILE) as temporary:
-            model.save_weights(temporary.with_suffix(".weights.h5"))
-            temporary.with_suffix(".weights.h5").replace(temporary)
+        model = imagenet.load(backbone.name)
+        artifacts.write_weights(folder / _FILE, model)
 
 
 def provided(folder: Path) -> Path | None:
@@ -74,10 +77,12 @@ def provided(folder: Path) -> Path | None:
 
 def _verified(path: Path) -> Path:
     """Return a committed file after comparing it with the SHA-256 committed beside it."""
-    expected = path.with_name("SHA256SUMS").read_text(encoding="utf-8").split()[0]
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+    sums = path.with_name("SHA256SUMS")
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    if f"{digest}  {path.name}" not in lines:
         raise UserError(
-            f"{path} is missing or damaged (its SHA-256 is not {expected[:12]}…); "
+            f"{path} is missing or damaged (its SHA-256 is not the one in {sums}); "
             f"run `git checkout -- {path.parent}`"
         )
     return path

@@ -6,17 +6,11 @@ Each function draws onto a canvas with the animal standing on y = 0 around x = 0
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-
-from animals10.drawing.canvas import Canvas, Stance
+from animals10.drawing.canvas import Creature
 from animals10.drawing.critters import butterfly, chicken, spider
 from animals10.drawing.mammals import cat, cow, dog, elephant, horse, sheep, squirrel
 
-Animal = Callable[[Canvas, np.random.Generator], Stance]
-
-ANIMALS: dict[str, Animal] = {
+ANIMALS: dict[str, Creature] = {
     "cane": dog,
     "cavallo": horse,
     "elefante": elephant,

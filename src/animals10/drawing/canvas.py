@@ -5,7 +5,7 @@ Points are ``(x, y)`` in the canvas's units, x towards the animal's head and y u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,6 +64,10 @@ class Canvas:
         """Return (n, 2) points of this frame as a flat list of pixel coordinates."""
         flat: list[float] = (points @ self.matrix.T + self.origin).ravel().tolist()
         return flat
+
+
+# Draws one animal, or one of an invented species, and says how a scene places it.
+Creature = Callable[[Canvas, np.random.Generator], Stance]
 
 
 def blank(size: int, unit: float, ground: float) -> Canvas:

@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from animals10.drawing.animals import ANIMALS, Animal
-from animals10.drawing.canvas import Canvas, Colour, FloatArray, Stance, blank, ellipse, stroke
+from animals10.drawing.animals import ANIMALS
+from animals10.drawing.canvas import (
+    Canvas,
+    Colour,
+    Creature,
+    FloatArray,
+    Stance,
+    blank,
+    ellipse,
+    stroke,
+)
 from animals10.drawing.coats import choose, lump
 
 CLASSES: tuple[str, ...] = tuple(sorted(ANIMALS))
@@ -47,10 +56,10 @@ def draw(name: str, rng: np.random.Generator, size: int = 160) -> np.ndarray:
     return picture(ANIMALS[name], rng, size)
 
 
-def picture(animal: Animal, rng: np.random.Generator, size: int) -> np.ndarray:
-    """Draw any creature (see ``animals.py``) in a random scene: uint8 RGB, (size, size, 3)."""
+def picture(creature: Creature, rng: np.random.Generator, size: int) -> np.ndarray:
+    """Draw any creature (see ``canvas.Creature``) in a random scene: uint8 RGB, (size, size, 3)."""
     canvas = blank(LAYER, 150.0, 0.92 * LAYER)
-    stance = animal(canvas.at(0, 0, rng.normal(0, 0.05), mirror=bool(rng.random() < 0.5)), rng)
+    stance = creature(canvas.at(0, 0, rng.normal(0, 0.05), mirror=bool(rng.random() < 0.5)), rng)
     cutout = canvas.image.crop(canvas.image.getbbox())
     scene, horizon = background(rng, size)
     width = round(size * rng.uniform(0.84, 1.06))

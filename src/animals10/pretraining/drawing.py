@@ -43,6 +43,6 @@ def draw_split(folder: Path, number: int, species: int, count: int, size: int, s
 
 
 def _draw_species(species: int, number: int, count: int, size: int, seed: int) -> np.ndarray:
-    animal = invent(species, seed)
+    creature = invent(species, seed)
     generators = (np.random.default_rng([seed, species, number, index]) for index in range(count))
-    return np.stack(list(map(picture, repeat(animal), generators, repeat(size))))
+    return np.stack(list(map(picture, repeat(creature), generators, repeat(size))))

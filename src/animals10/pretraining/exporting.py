@@ -27,8 +27,4 @@ def write_half(path: Path, name: str, backbone: keras.Model) -> None:
     half.set_weights(backbone.get_weights())
     if not all(np.isfinite(values).all() for values in half.get_weights()):
         raise OverflowError(f"the weights of {name} do not fit float16")
-    with artifacts.replacing(path) as temporary:
-        # Keras insists on this suffix.
-        whole = temporary.with_suffix(".weights.h5")
-        half.save_weights(whole)
-        whole.replace(temporary)
+    artifacts.write_weights(path, half)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from animals10.drawing.canvas import Canvas, Colour, ellipse, polygon, shade, stroke
-from animals10.drawing.coats import BLACK, Coat, coat
+from animals10.drawing.canvas import Canvas, Colour, Point, blob, ellipse, polygon, shade, stroke
+from animals10.drawing.coats import BLACK, Coat, coat, markings
 from animals10.drawing.parts import (
     curl_tail,
     eye,
     feather_fan,
     hair_tail,
-    hanging_ear,
     horn,
     leaf_ear,
     pointed_ear,
@@ -23,8 +22,8 @@ from animals10.drawing.parts import (
 )
 
 PATTERNS = ("plain", "patched", "spotted", "striped", "feathered", "belly")
-EARS = ("none", "pointed", "hanging", "leaf")
-TAILS = ("none", "tuft", "hair", "curl", "fan")
+EARS = ("none", "pointed", "leaf")
+TAILS = ("none", "tuft", "curl", "fan")  # and "hair", for what does not walk: a horse has it
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,8 @@ class Head:
 
     width, height: radii of the skull; muzzle: how far it reaches; snout: its height; droop: how
     far it points down; beak: a beak instead of a muzzle; ear, ears: kind and length; horns, curl:
-    length (0: none) and bend; plume: length of a crest of feathers or hair (0: none); sight:
-    radius of the eye; iris: its colour.
+    length (0: none) and bend; crest: length of a fan of feathers or hair (0: none); plumes:
+    how many; sight: radius of the eye; iris: its colour.
     """
 
     width: float
@@ -75,25 +74,28 @@ class Head:
     ears: float
     horns: float
     curl: float
-    plume: float
+    crest: float
+    plumes: int
     sight: float
     iris: Colour
 
 
-def invent_head(rng: np.random.Generator, beak: bool = False) -> Head:
-    """Return the head of a random species."""
+def invent_head(rng: np.random.Generator, beak: bool = False, ears: tuple[str, ...] = EARS) -> Head:
+    """Return the head of a random species; all but those with a beak have a crest."""
+    beak = beak or bool(rng.random() < 0.2)
     return Head(
         width=rng.uniform(0.26, 0.44),
         height=rng.uniform(0.24, 0.46),
         muzzle=rng.uniform(0.1, 0.6) if rng.random() < 0.8 else 0.0,
         snout=rng.uniform(0.1, 0.26),
         droop=rng.uniform(-0.05, 0.3),
-        beak=beak or bool(rng.random() < 0.1),
-        ear="none" if beak else str(rng.choice(EARS)),
+        beak=beak,
+        ear="none" if beak else str(rng.choice(ears)),
         ears=rng.uniform(0.2, 0.75),
         horns=rng.uniform(0.2, 0.6) if rng.random() < 0.25 else 0.0,
         curl=rng.uniform(-0.4, 1.0),
-        plume=rng.uniform(0.15, 0.5) if rng.random() < 0.3 else 0.0,
+        crest=0.0 if beak and rng.random() < 0.6 else rng.uniform(0.25, 0.65),
+        plumes=int(rng.integers(2, 8)),
         sight=rng.uniform(0.04, 0.11),
         iris=BLACK if rng.random() < 0.5 else invent_colour(rng),
     )
@@ -105,7 +107,7 @@ def profile(canvas: Canvas, head: Head, fur: Coat, rng: np.random.Generator) -> 
     _ear(back.at(0.5 * head.width, 0.05), head, shade(fur.base, 0.7))
     if head.horns:
         horn(back.at(0.4 * head.width, 0, 1.2), head.horns, head.curl)
-    _plume(canvas.at(0, 0.85 * head.height), head, fur.mark)
+    _crest(canvas.at(0, 0.85 * head.height), head, fur.mark)
     ellipse(canvas, (0, 0), (head.width, head.height), fur.base)
     tip = head.width + head.muzzle
     if head.beak:
@@ -131,7 +133,7 @@ def face(canvas: Canvas, head: Head, fur: Coat, rng: np.random.Generator) -> Non
         _ear(corner, head, shade(fur.base, 0.85))
         if head.horns:
             horn(corner.at(0.1, 0.1, 2.4), head.horns, -head.curl)
-    _plume(canvas.at(0, 0.9 * head.height), head, fur.mark)
+    _crest(canvas.at(0, 0.9 * head.height), head, fur.mark)
     ellipse(canvas, (0, 0), (head.width, head.height), fur.base)
     low = -0.5 * head.height - 0.4 * head.droop
     if head.beak:
@@ -149,20 +151,26 @@ def face(canvas: Canvas, head: Head, fur: Coat, rng: np.random.Generator) -> Non
 def _ear(canvas: Canvas, head: Head, colour: Colour) -> None:
     if head.ear == "pointed":
         pointed_ear(canvas.at(0, 0, 0.2), head.ears, colour, shade(colour, 0.7))
-    elif head.ear == "hanging":
-        hanging_ear(canvas.at(0, 0, -0.3), head.ears, colour)
     elif head.ear == "leaf":
         leaf_ear(canvas.at(0, 0, 2.2), head.ears, colour)
 
 
-def _plume(canvas: Canvas, head: Head, colour: Colour) -> None:
-    for lean in np.linspace(0.6, 2.4, 5) if head.plume else ():
-        tip = (head.plume * float(np.cos(lean)) - 0.1, head.plume * float(np.sin(lean)))
-        stroke(canvas, [(0, -0.05), tip], (0.07, 0.05), colour)
+def _crest(canvas: Canvas, head: Head, colour: Colour) -> None:
+    for lean in np.linspace(0.6, 2.4, head.plumes) if head.crest else ():
+        tip = (head.crest * float(np.cos(lean)) - 0.1, head.crest * float(np.sin(lean)))
+        stroke(canvas, [(0, -0.05), tip], (0.09, 0.06), colour)
+
+
+def oval(canvas: Canvas, radii: Point, fur: Coat, rng: np.random.Generator) -> None:
+    """Draw an oval part of a body around (0, 0), with its markings."""
+    turns = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+    outline = [(radii[0] * float(np.cos(t)), radii[1] * float(np.sin(t))) for t in turns]
+    blob(canvas, outline, fur.base)
+    markings(canvas, outline, fur, rng)
 
 
 def tail(canvas: Canvas, kind: str, length: float, fur: Coat, rng: np.random.Generator) -> None:
-    """Draw a tail of one of ``TAILS`` that leaves (0, 0) backwards."""
+    """Draw a tail of one of ``TAILS``, or "hair", that leaves (0, 0) backwards."""
     sway, colour = rng.uniform(-0.1, 0.3), shade(fur.base, 0.88)
     if kind == "tuft":
         tuft_tail(canvas, length, 0.06, colour, sway)
