@@ -12,10 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from animals10 import errors
 from animals10.errors import UserError
+from animals10.provenance import outs, read_lock, revision
 
 ROOT = Path(__file__).resolve().parent.parent
 VARIANTS = {
@@ -33,15 +32,14 @@ HEAD = [
     "By `python benchmarks/machines.py`: outputs compared with those of the committed run, and",
     "accuracies on test.",
     "",
-    "| variant | same outputs | CNN | frozen | fine-tuned | outputs that differ |",
-    "|---------|--------------|-----|--------|------------|---------------------|",
+    "| variant | revision | same outputs | CNN | frozen | fine-tuned | outputs that differ |",
+    "|---------|----------|--------------|-----|--------|------------|---------------------|",
 ]
 
 
 def outputs(folder: Path) -> dict[str, str]:
     """Return DVC's digest of every output, from dvc.lock."""
-    lock = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
-    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+    return outs(read_lock((folder / "dvc.lock").read_text(encoding="utf-8")))
 
 
 def run(environment: dict[str, str], folder: Path) -> str:
@@ -56,7 +54,7 @@ def run(environment: dict[str, str], folder: Path) -> str:
     scores: dict[str, Any] = json.loads((folder / "metrics/evaluate.json").read_text())
     accuracies = " | ".join(f"{scores[model]['test']['accuracy']:.3f}" for model in MODELS)
     told = ", ".join(differing) or "none"
-    return f"{len(same)} of {len(committed)} | {accuracies} | {told}"
+    return f"{revision()[:7]} | {len(same)} of {len(committed)} | {accuracies} | {told}"
 
 
 def main() -> None:

@@ -7,10 +7,9 @@ errors.guard_imports()  # the imports below take seconds
 from itertools import chain
 from pathlib import Path
 
-import keras
-
 from animals10 import artifacts, backbones, parameters, weights
-from animals10.arrays import Batches, answers, load_split
+from animals10.arrays import Batches, load_split
+from animals10.inference import Predictor
 from animals10.parameters import Augment, Parameters
 from animals10.seeding import seed_everything
 
@@ -27,13 +26,14 @@ def main() -> None:
         params.backbone.name, params.image_size, weights.provided(Path("data/weights"))
     )
     artifacts.write_model(Path("models/backbone.keras"), backbone)
-    _embed(backbone, "train", params, (None, *[params.augment] * params.embed.views))
+    predictor = Predictor(backbone)
+    _embed(predictor, "train", params, (None, *[params.augment] * params.embed.views))
     for split in ("validation", "test"):
-        _embed(backbone, split, params)
+        _embed(predictor, split, params)
 
 
 def _embed(
-    backbone: keras.Model,
+    predictor: Predictor,
     split: str,
     params: Parameters,
     augments: tuple[Augment | None, ...] = (),
@@ -44,11 +44,11 @@ def _embed(
         Batches(examples, size, params.seed, augment, max(view - 1, 0), shuffle=False)
         for view, augment in enumerate(augments or (None,))
     ]
-    shape = (len(examples.labels), backbone.output_shape[-1])
+    shape = (len(examples.labels), predictor.model.output_shape[-1])
     artifacts.write_rows(
         Path(f"data/features/{split}.npy"),
         (len(views), *shape) if augments else shape,
-        chain.from_iterable(answers(backbone, batches) for batches in views),
+        chain.from_iterable(predictor.answers(batches) for batches in views),
     )
 
 

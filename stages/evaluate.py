@@ -14,10 +14,11 @@ import keras
 from animals10 import artifacts, evaluation, parameters, resuming, tracking
 from animals10.arrays import Examples, load_split
 from animals10.evaluation import Answers
+from animals10.inference import Predictor
 from animals10.recording import log_evaluation
 from animals10.seeding import seed_everything
 
-MODELS = ("cnn", "frozen", "finetuned")
+MODELS = tuple(tracking.MODELS.values())
 
 
 def main() -> None:
@@ -41,7 +42,8 @@ def main() -> None:
 
 def _ask(name: str, splits: dict[str, Examples]) -> dict[str, Answers]:
     model = keras.saving.load_model(f"models/{name}.keras", safe_mode=True)
-    return {split: evaluation.answer(model, examples) for split, examples in splits.items()}
+    predictor = Predictor(model)
+    return {split: evaluation.answer(predictor, examples) for split, examples in splits.items()}
 
 
 def _each(

@@ -4,11 +4,12 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from animals10 import artifacts, official, parameters, weights
+from animals10 import artifacts, official, parallel, parameters, weights
 from animals10.fetching import Photo, Verdicts, judge
 from animals10.sources import open_source
 
@@ -16,12 +17,15 @@ from animals10.sources import open_source
 def main() -> None:
     """Write data/photos.zip, data/photos.csv, data/rejected.csv, data/weights and the metrics."""
     params = parameters.load()
-    weights.provide(params.backbone, Path("data/weights"))
     if params.backbone.weights == "sample" and params.fetch.source != "sample":
         print("backbone.weights = sample knows drawings; for photos give imagenet or a file")
     verdicts = Verdicts()
-    with open_source(params.fetch, params.seed) as entries:
-        photos = judge(entries, params.fetch.smallest_side, verdicts)
+    with (
+        # Keras, which checks them, takes seconds to import.
+        parallel.beside(weights.provide, params.backbone, Path("data/weights")) as check,
+        open_source(params.fetch, params.seed) as entries,
+    ):
+        photos = _checked(judge(entries, params.fetch.smallest_side, verdicts), check)
         artifacts.write_zip(Path("data/photos.zip"), photos)
     kept = pd.DataFrame(verdicts.photos, columns=Photo._fields)
     rejected = pd.DataFrame(sorted(verdicts.rejected), columns=["path", "reason"])
@@ -38,6 +42,15 @@ def main() -> None:
     )
     if len(rejected):
         print(f"{len(rejected):,} files are no usable photos: data/rejected.csv says why")
+
+
+def _checked(
+    photos: Iterator[tuple[str, bytes]], check: Callable[[], None]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield photos as long as a check raises nothing."""
+    for photo in photos:
+        check()
+        yield photo
 
 
 if __name__ == "__main__":

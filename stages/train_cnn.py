@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from animals10 import models, outcome, parameters, resuming, tracking
+from animals10.acceleration import accelerate, set_precision
 from animals10.arrays import Batches, load_split
 from animals10.seeding import seed_everything
 from animals10.training import compile_model, fit
@@ -20,11 +21,13 @@ def main() -> None:
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     train, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
     seed_everything(params.seed)
+    set_precision(settings.precision)
     with resuming.checkpoints("train_cnn") as states, tracking.stage_run("train_cnn") as record:
         model = models.cnn(params.image_size, len(classes), settings)
-        compile_model(model, settings, settings.optimizer, settings.loss)
+        twin = accelerate(model)
+        compile_model(twin, settings, settings.optimizer, settings.loss)
         history = fit(
-            model,
+            twin,
             Batches(
                 train, settings.batch_size, params.seed, params.augment.select(settings.augment)
             ),

@@ -32,7 +32,8 @@ def main() -> None:
     ):
         backbone = keras.saving.load_model("models/backbone.keras", safe_mode=True)
         head = models.head(views.shape[-1], len(classes), settings.dense, settings.dropout)
-        compile_model(head, settings)
+        # A step takes less than Keras's loop around it.
+        compile_model(head, settings, steps_per_execution=32)
         history = fit(
             head,
             Batches(train, settings.batch_size, params.seed),
@@ -41,7 +42,7 @@ def main() -> None:
             states,
             callbacks=[tracking.epoch_logger(record)],
         )
-        model, metrics = models.join(backbone, head), outcome.best_epoch(history)
+        model, metrics = models.join(backbone, outcome.plain(head)), outcome.best_epoch(history)
         outcome.save("frozen", "train_frozen", model, history, metrics)
         record.attempt(lambda: tracking.log_training(record, "train_frozen"))
 

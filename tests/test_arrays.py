@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from animals10 import artifacts
-from animals10.arrays import Batches, Examples, load_split, predict
+from animals10.arrays import Batches, Examples, load_split
 from animals10.errors import UserError
+from animals10.inference import Predictor
 from animals10.parameters import Augment, Parameters
 from animals10.training import compile_model, fit
 
@@ -72,19 +73,26 @@ def test_fit_shows_every_epoch_in_its_own_order(values: dict[str, Any], tmp_path
     assert seen == [(epoch, index) for epoch in (2, 3, 4) for index in range(3)]
 
 
+def flatten() -> keras.Model:
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, keras.layers.Flatten()(inputs))
+
+
 def test_unshuffled_batches_keep_the_order_and_are_answered_in_it() -> None:
     data = examples()
     batches = Batches(data, 4, shuffle=False)
     np.testing.assert_array_equal(np.concatenate([batches[i][1] for i in range(3)]), data.labels)
-    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
-    np.testing.assert_array_equal(predict(model, batches), data.inputs.reshape(10, -1))
+    model = flatten()
+    np.testing.assert_array_equal(Predictor(model).predict(batches), data.inputs.reshape(10, -1))
 
 
 def test_a_view_is_that_of_its_seed_and_number_also_in_prediction() -> None:
-    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+    model = flatten()
 
     def view(seed: int, number: int) -> np.ndarray:
-        return predict(model, Batches(examples(), 4, seed, AUGMENT, number, shuffle=False))
+        return Predictor(model).predict(
+            Batches(examples(), 4, seed, AUGMENT, number, shuffle=False)
+        )
 
     batches = Batches(examples(), 4, 1, AUGMENT, 2, shuffle=False)
     expected = np.concatenate([batches[i][0] for i in range(3)]).reshape(10, -1)

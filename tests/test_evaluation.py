@@ -6,6 +6,7 @@ from sklearn.metrics import f1_score
 from animals10 import drawing
 from animals10.arrays import Examples
 from animals10.evaluation import Answers, answer, calibration_error, confusions, report, scores
+from animals10.inference import Predictor
 
 # The study's confusion matrix: rows true, columns predicted.
 STUDY = np.array(
@@ -79,6 +80,6 @@ def test_answers_keep_the_order_of_the_labels() -> None:
     model = keras.Model(inputs, keras.ops.one_hot(first, 10))
     labels = np.random.default_rng(0).integers(0, 10, 25)
     images = np.broadcast_to(labels[:, None, None, None], (25, 4, 4, 3)).astype("uint8")
-    answers = answer(model, Examples(images, labels), batch_size=7)
+    answers = answer(Predictor(model), Examples(images, labels), batch_size=7)
     assert (answers.probabilities.argmax(axis=1) == labels).all()
     assert scores(answers)["accuracy"] == 1

@@ -17,10 +17,12 @@ from animals10.drawing.canvas import Creature, blank
 from animals10.drawing.coats import Coat
 from animals10.drawing.scene import LAYER, picture
 from animals10.parameters import Augment
+from animals10.pretraining import features
 from animals10.pretraining.creatures import PLANS, invent
 from animals10.pretraining.drawing import draw_split
 from animals10.pretraining.exporting import write_half
 from animals10.pretraining.features import invent_head, profile
+from animals10.pretraining.legged import upright, walker
 from animals10.pretraining.parameters import Pretraining, Train
 from animals10.pretraining.training import pretrain
 from animals10.resuming import Checkpoint
@@ -70,18 +72,9 @@ def test_nothing_that_belongs_to_one_of_the_ten_is_used() -> None:
     modules = {name.split(".")[0] for name in used}
     assert modules == {"bodies", "canvas", "coats", "parts", "scene"}
     assert {name for name in used if name.startswith("scene.")} == {"scene.picture"}
-    owned = {"bodies.sitting", "bodies.begging", "bodies.bust"} | {
-        f"parts.{part}"
-        for part in (
-            "wool",
-            "trunk",
-            "elephant_ear",
-            "hanging_ear",
-            "comb",
-            "collar",
-            "brush_tail",
-            "wing",
-        )
+    parts = ["wool", "trunk", "elephant_ear", "hanging_ear", "comb", "collar", "brush_tail", "wing"]
+    owned = {f"parts.{part}" for part in parts} | {
+        f"bodies.{pose}" for pose in ("sitting", "begging", "bust")
     }
     assert not used & owned
 
@@ -95,6 +88,17 @@ def test_every_head_has_a_crest_that_shows_or_a_beak() -> None:
         for canvas, shown in ((crested, head), (plain, bare)):
             profile(canvas, shown, fur, np.random.default_rng(1))
         assert head.beak or crested.image.tobytes() != plain.image.tobytes()
+
+
+def test_what_goes_on_four_legs_has_no_pointed_ears(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    monkeypatch.setattr(features, "pointed_ear", lambda *_: drawn.append("pointed"))
+    for plan in (upright, walker):
+        drawn.clear()
+        for seed in range(20):
+            creature = plan(np.random.default_rng(seed))
+            creature(blank(LAYER, 60.0, 0.92 * LAYER), np.random.default_rng(seed))
+        assert bool(drawn) == (plan is upright)
 
 
 @pytest.mark.parametrize("plan", PLANS)

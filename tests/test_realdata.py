@@ -11,8 +11,9 @@ from conftest import ROOT
 
 from animals10 import artifacts, backbones, decoding, models, similarity, splitting
 from animals10.archives import open_archive
-from animals10.arrays import Batches, Examples, load_split, predict
+from animals10.arrays import Batches, Examples, load_split
 from animals10.fetching import Photo, Verdicts, judge
+from animals10.inference import Predictor
 from animals10.outcome import best_epoch
 from animals10.parameters import Parameters
 from animals10.seeding import seed_everything
@@ -52,7 +53,7 @@ def head_accuracy(splits: dict[str, Examples], values: dict[str, Any], scale: fl
     # Batches refuse scaled images, so the mistake is made inside the model.
     scaled = keras.Sequential([keras.Input((128, 128, 3)), keras.layers.Rescaling(scale), backbone])
     seen = {
-        name: Examples(predict(scaled, Batches(data, 64, shuffle=False)), data.labels)
+        name: Examples(Predictor(scaled).predict(Batches(data, 64, shuffle=False)), data.labels)
         for name, data in splits.items()
     }
     head = models.head(1280, 10, dense=128, dropout=0.5)

@@ -38,18 +38,13 @@ TRAIN, VALIDATION = examples(30, 1), examples(10, 2)
 
 def network() -> keras.Model:
     """Return a model with all that has a state: batch normalization, dropout, noise."""
-    backbone = keras.Sequential(
-        [
-            keras.Input((12, 12, 3)),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.Conv2D(4, 3),
-            keras.layers.BatchNormalization(),
-            keras.layers.GlobalAveragePooling2D(),
-        ],
-        name="backbone",
-    )
-    layers = [backbone, keras.layers.GaussianNoise(0.1), keras.layers.Dropout(0.3)]
-    return keras.Sequential([*layers, keras.layers.Dense(3, "softmax")])
+    image = keras.Input((12, 12, 3))
+    x = keras.layers.Conv2D(4, 3)(keras.layers.Rescaling(1 / 255)(image))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
+    backbone = keras.Model(image, x, name="backbone")
+    inputs = keras.Input((12, 12, 3))
+    x = keras.layers.Dropout(0.3)(keras.layers.GaussianNoise(0.1)(backbone(inputs)))
+    return keras.Model(inputs, keras.layers.Dense(3, "softmax")(x))
 
 
 class Interruption(keras.callbacks.Callback):

@@ -3,6 +3,7 @@ import io
 import tracemalloc
 from collections.abc import Callable
 
+import imagehash
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +49,14 @@ def test_altered_copies_are_in_one_group(alter: Callable[[Image.Image], bytes]) 
     groups = grouped([*originals, alter(scene(2))])
     assert groups[4] == groups[2]
     assert len(set(groups)) == 4
+
+
+def test_a_fingerprint_is_what_imagehash_writes() -> None:
+    for number in range(5):
+        image = np.asarray(scene(number).resize((SIDE, SIDE)))
+        mirrored = np.ascontiguousarray(image[:, ::-1])
+        expected = (str(imagehash.phash(Image.fromarray(i), 16)) for i in (image, mirrored))
+        assert fingerprint(image) == tuple(expected)
 
 
 def test_different_pictures_are_in_different_groups() -> None:

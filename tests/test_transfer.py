@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from animals10 import artifacts, backbones, models
-from animals10.arrays import Batches, Examples, predict
+from animals10.arrays import Batches, Examples
 from animals10.errors import UserError
 from animals10.finetuning import finetune
+from animals10.inference import Predictor
 from animals10.parameters import Augment, Parameters
 from animals10.seeding import seed_everything
 
@@ -37,7 +38,7 @@ def features(
     seed: int = 0,
 ) -> np.ndarray:
     examples = Examples(images, np.zeros(len(images), int))
-    return predict(backbone, Batches(examples, batch_size, seed, augment, shuffle=False))
+    return Predictor(backbone).predict(Batches(examples, batch_size, seed, augment, shuffle=False))
 
 
 def transfer(backbone: keras.Model) -> keras.Model:

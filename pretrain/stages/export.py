@@ -11,6 +11,7 @@ import keras
 
 from animals10 import artifacts, backbones, evaluation, parameters
 from animals10.arrays import load_split
+from animals10.inference import Predictor
 from animals10.pretraining.exporting import write_half
 from animals10.pretraining.parameters import Pretraining
 
@@ -22,12 +23,12 @@ def main() -> None:
     params = parameters.read(Path("params.yaml"), Pretraining)
     held_out = load_split(Path("data/validation"))
     model = keras.saving.load_model("models/classifier.keras", safe_mode=True)
-    scores = {"float32": evaluation.scores(evaluation.answer(model, held_out))}
+    scores = {"float32": evaluation.scores(evaluation.answer(Predictor(model), held_out))}
     write_half(WEIGHTS, params.backbone, model.get_layer("backbone"))
     # As the pipeline will load them.
     exported = backbones.build(params.backbone, params.image_size, WEIGHTS)
     halved = keras.Sequential([exported, *model.layers[1:]])
-    scores["float16"] = evaluation.scores(evaluation.answer(halved, held_out))
+    scores["float16"] = evaluation.scores(evaluation.answer(Predictor(halved), held_out))
     content = WEIGHTS.read_bytes()
     file = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     artifacts.write_json(Path("metrics.json"), {"held_out": scores, "file": file})

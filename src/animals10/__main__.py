@@ -38,10 +38,7 @@ def main() -> None:
     elif arguments.command in ("sync", "why"):
         if not Path("dvc.yaml").is_file():
             raise errors.UserError("there is no dvc.yaml here; run from the project's folder")
-        from animals10 import explaining, syncing  # they import MLflow, which takes seconds
-
-        told = syncing.sync() if arguments.command == "sync" else explaining.explain(arguments.path)
-        for line in told:
+        for line in _told(arguments):
             print(line, flush=True)
     else:
         unknown = set(arguments.names) - set(names)
@@ -53,6 +50,17 @@ def main() -> None:
         whole = not arguments.names and arguments.batch == choosing.BATCH
         folder = arguments.folder or Path("benchmarks" if whole else "benchmarks/out")
         _backbones(arguments.names or names, arguments.batch, folder)
+
+
+def _told(arguments: argparse.Namespace) -> Iterable[str]:
+    # Both import MLflow, and syncing Keras, which take seconds.
+    if arguments.command == "why":
+        from animals10 import explaining
+
+        return explaining.explain(arguments.path)
+    from animals10 import syncing
+
+    return syncing.sync()
 
 
 def _backbones(names: Iterable[str], batch: int, folder: Path) -> None:

@@ -2,15 +2,12 @@
 
 import mmap
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from animals10.augmentation import views
 from animals10.errors import UserError
@@ -136,14 +133,18 @@ def feed(batches: Batches) -> Any:
         return batches
     import tensorflow as tf
 
-    dataset = tf.data.Dataset.from_generator(
-        lambda: iter(batches),  # at the start of each epoch, after `begin`; never beyond its end
-        output_signature=_signature(batches),
-    )
+    inputs, labels = signature(batches)
+
+    def draw(index: Any) -> list[Any]:
+        drawn = tf.numpy_function(batches.__getitem__, [index], (inputs.dtype, labels.dtype))
+        return [tf.ensure_shape(drawn[0], inputs.shape), tf.ensure_shape(drawn[1], labels.shape)]
+
+    # Not `from_generator`: once used, it makes glibc give memory back after every operation
+    # (TensorFlow 2.21, generator_dataset_op.cc), and a training fault its pages in anew.
+    dataset = tf.data.Dataset.range(len(batches)).map(draw)
     options = tf.data.Options()
     options.autotune.enabled = False
-    counted = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    return counted.prefetch(2).with_options(options)
+    return dataset.prefetch(2).with_options(options)
 
 
 def _require_pixels(images: np.ndarray) -> None:
@@ -159,65 +160,14 @@ def _require_pixels(images: np.ndarray) -> None:
         )
 
 
-def predict(model: keras.Model, batches: Batches) -> np.ndarray:
-    """Ask a model once about each example, in inference mode.
-
-    Args:
-        model: of the batches' inputs.
-        batches: unshuffled, for answers in the order of the examples.
-
-    Returns:
-        float32 array, a row per example.
-    """
-    return np.concatenate(list(answers(model, batches)))
-
-
-def answers(model: keras.Model, batches: Batches) -> Iterator[np.ndarray]:
-    """Yield what `predict` returns batch by batch, so that nobody needs to hold all.
-
-    Args:
-        model: as for `predict`.
-        batches: as for `predict`.
-
-    Yields:
-        float32 array, a row per example of a batch.
-    """
-    ask, at_once = _inference(model, batches)
-    with ThreadPoolExecutor(at_once) as pool:
-        found = pool.map(lambda index: ask(batches[index][0]), range(len(batches)))
-        yield from tqdm(found, "predict", len(batches), unit="batch", disable=None, leave=False)
-
-
-def _inference(model: keras.Model, batches: Batches) -> tuple[Callable[..., np.ndarray], int]:
-    """Return a function of a batch's inputs, and how many of its calls to run at once.
-
-    With TensorFlow the weights are constants of a graph, which so folds batch normalization into
-    convolutions and fuses biases and activations: half as fast again as Keras's `predict`, and two
-    batches at once fill the gaps between operations that a single core does.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return lambda inputs: np.asarray(model.predict_on_batch(inputs)), 1
-    import tensorflow as tf
-
-    weights = [
-        [np.asarray(variable) for variable in variables]
-        for variables in (model.trainable_variables, model.non_trainable_variables)
-    ]
-    ask = tf.function(
-        lambda inputs: model.stateless_call(*weights, inputs, training=False)[0],
-        input_signature=[_signature(batches)[0]],
-        autograph=False,
-    )
-    return lambda inputs: np.asarray(ask(inputs)), 2
-
-
-def _signature(batches: Batches) -> tuple[Any, Any]:
-    """Return TensorFlow's description of a batch's inputs and labels."""
+def signature(batches: Batches) -> tuple[Any, Any]:
+    """Return TensorFlow's description of a batch's inputs and labels, as two `tf.TensorSpec`."""
     import tensorflow as tf
 
     inputs, labels = batches.examples.inputs, batches.examples.labels
-    kind = np.float32 if batches.augment else inputs.dtype
-    return tf.TensorSpec((None, *inputs.shape[1:]), kind), tf.TensorSpec((None,), labels.dtype)
+    return tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype), tf.TensorSpec(
+        (None,), labels.dtype
+    )
 
 
 def verbosity() -> int:

@@ -1,7 +1,7 @@
 """From the archive of photos to arrays: each photo is decoded once, for all stages to come."""
 
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from animals10 import artifacts
-from animals10.images import THREADS, decode
+from animals10.images import decode
+from animals10.parallel import in_order
 
-_CHUNK = 256  # decoded images in memory at once
+_CHUNK = 256  # photos in memory at once
 
 
 def write_split(
@@ -33,17 +34,18 @@ def write_split(
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size, 3)}
     with (
         zipfile.ZipFile(archive) as photos,
-        ThreadPoolExecutor(THREADS) as pool,
         # Written, not mapped: pages of a mapped file count as this process's memory.
         artifacts.replacing(folder / "images.npy") as temporary,
         temporary.open("wb") as file,
         tqdm(total=len(paths), desc=f"decode {folder.name}", unit="photo", disable=None) as bar,
     ):
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(paths), _CHUNK):
-            chunk = paths[start : start + _CHUNK]
-            for image in pool.map(lambda path: decode(photos.read(path), size), chunk):
-                file.write(image.tobytes())
-            bar.update(len(chunk))
+        contents = (
+            [photos.read(path) for path in paths[start : start + _CHUNK]]
+            for start in range(0, len(paths), _CHUNK)
+        )
+        for _, image in in_order(partial(decode, size=size), contents):
+            file.write(image.tobytes())
+            bar.update()
     labels = members["label"].map(classes.index).to_numpy(np.int64)
     artifacts.write_array(folder / "labels.npy", labels)

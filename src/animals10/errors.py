@@ -49,7 +49,12 @@ def guard_imports() -> None:
     _handle_signals(lambda: os._exit(130))
     _limit_patience()
     if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_stop_without, args=[os.getppid()], daemon=True).start()
+        follow_parent()
+
+
+def follow_parent() -> None:
+    """End this process as SIGTERM does, within a second after the one that started it is gone."""
+    threading.Thread(target=_stop_without, args=[os.getppid()], daemon=True).start()
 
 
 def _handle_signals(action: Callable[[], None]) -> None:

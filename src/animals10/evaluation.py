@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from animals10.arrays import Batches, Examples, predict
+from animals10.arrays import Batches, Examples
+from animals10.inference import Predictor
 
 _BINS = 15
 
@@ -24,18 +24,19 @@ class Answers:
     labels: np.ndarray
 
 
-def answer(model: keras.Model, examples: Examples, batch_size: int = 64) -> Answers:
+def answer(predictor: Predictor, examples: Examples, batch_size: int = 64) -> Answers:
     """Ask a model once, in the order of the labels.
 
     Args:
-        model: images to probabilities.
+        predictor: of images' probabilities.
         examples: images and labels.
         batch_size: images at once.
 
     Returns:
         The answers beside the labels.
     """
-    return Answers(predict(model, Batches(examples, batch_size, shuffle=False)), examples.labels)
+    probabilities = predictor.predict(Batches(examples, batch_size, shuffle=False))
+    return Answers(probabilities, examples.labels)
 
 
 def scores(answers: Answers) -> dict[str, float]:

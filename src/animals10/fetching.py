@@ -4,17 +4,17 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from tqdm import tqdm
 
 from animals10.archives import Entry
 from animals10.errors import UserError
-from animals10.images import THREADS, ImageError, decode
+from animals10.images import ImageError, decode
+from animals10.parallel import in_order
 from animals10.similarity import SIDE, fingerprint
 
 _BOOKKEEPING = ("__MACOSX", "@eaDir")  # folders that macOS and Synology's servers leave
@@ -63,34 +63,36 @@ def judge(entries: list[Entry], smallest: int, verdicts: Verdicts) -> Iterator[t
     candidates = _in_classes(entries, verdicts)
     _refuse_split([name for name, _ in candidates])
     files = [(name, entry) for name, entry in candidates if not name.endswith("/")]
-    with (
-        ThreadPoolExecutor(THREADS) as pool,
-        tqdm(total=len(files), desc="fetch", unit="file", disable=None) as bar,
-    ):
-        for chunk in _chunks(files):
-            contents = list(_read(chunk, verdicts))
-            examined = pool.map(partial(_examine, smallest=smallest), contents)
-            for (name, content), (sha256, looks) in zip(contents, examined, strict=True):
-                label = name.split("/")[0]
-                verdicts.hashes.append((label, sha256))
-                if isinstance(looks, str):
-                    verdicts.rejected.append((name, looks))
-                else:
-                    verdicts.photos.append(Photo(name, label, sha256, *looks))
-                    yield name, content
-            bar.update(len(chunk))
+    examine = partial(_examine, smallest=smallest)
+    with tqdm(total=len(files), desc="fetch", unit="file", disable=None) as bar:
+        for (name, content), (sha256, looks) in in_order(examine, _read(files, verdicts, bar)):
+            label = name.split("/")[0]
+            verdicts.hashes.append((label, sha256))
+            if isinstance(looks, str):
+                verdicts.rejected.append((name, looks))
+            else:
+                verdicts.photos.append(Photo(name, label, sha256, *looks))
+                yield name, content
     _require_classes({name.split("/")[0] for name, _ in candidates}, verdicts)
 
 
-def _read(chunk: list[tuple[str, Entry]], verdicts: Verdicts) -> Iterator[tuple[str, bytes]]:
-    for name, entry in chunk:
-        if entry.size > LARGEST_FILE:
-            verdicts.rejected.append((name, f"larger than {LARGEST_FILE // 2**20} MiB"))
-            continue
-        try:
-            yield name, entry.read()
-        except OSError as error:
-            verdicts.rejected.append((name, f"cannot be read: {error.strerror or error}"))
+def _read(
+    files: list[tuple[str, Entry]], verdicts: Verdicts, bar: "tqdm[NoReturn]"
+) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield the files' names and contents, so many at a time as memory is for."""
+    for chunk in _chunks(files):
+        contents = []
+        for name, entry in chunk:
+            if entry.size > LARGEST_FILE:
+                reason = f"larger than {LARGEST_FILE // 2**20} MiB"
+                verdicts.rejected.append((name, reason))
+                continue
+            try:
+                contents.append((name, entry.read()))
+            except OSError as error:
+                verdicts.rejected.append((name, f"cannot be read: {error.strerror or error}"))
+        yield contents
+        bar.update(len(chunk))
 
 
 def _examine(file: tuple[str, bytes], smallest: int) -> tuple[str, tuple[str, str] | str]:

@@ -7,6 +7,7 @@ import keras
 import pandas as pd
 
 from animals10 import backbones
+from animals10.acceleration import accelerate
 from animals10.arrays import Batches, Examples
 from animals10.outcome import best_epoch
 from animals10.parameters import Augment, Finetune
@@ -39,18 +40,19 @@ def finetune(
         The history of all rounds, and each round's best epoch as `round_1`, `round_2`, …
     """
     backbones.unfreeze(model.get_layer("backbone"), settings.unfreeze)
+    twin = accelerate(model)
     histories: list[pd.DataFrame] = []
     rounds: dict[str, dict[str, float]] = {}
-    best = model.get_weights()
-    compile_model(model, settings)
+    best = twin.get_weights()
+    compile_model(twin, settings)
     for number in range(1, settings.rounds + 1):
         first = sum(map(len, histories))
         batches = Batches(train, settings.batch_size, seed, augment, first_epoch=first)
-        reset_optimizer(model)
+        reset_optimizer(twin)
         states = folder / f"round-{number}"
-        histories.append(fit(model, batches, validation, settings, states, callbacks))
+        histories.append(fit(twin, batches, validation, settings, states, callbacks))
         rounds[f"round_{number}"] = best_epoch(histories[-1])
         if rounds[f"round_{number}"]["val_loss"] == min(r["val_loss"] for r in rounds.values()):
-            best = model.get_weights()
-    model.set_weights(best)
+            best = twin.get_weights()
+    twin.set_weights(best)
     return pd.concat(histories, ignore_index=True), rounds

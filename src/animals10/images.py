@@ -10,7 +10,6 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 LARGEST_IMAGE = 50_000_000  # pixels to be held in memory; some modes take 16 bytes for each
-THREADS = 4  # that decode at once, however many cores there are: each may take 0.5 GiB
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error)  # what Pillow raises
 _METADATA_DAMAGE = (*_DAMAGE, ImageCms.PyCMSError, KeyError, TypeError, ZeroDivisionError)
 _SRGB = ImageCms.createProfile("sRGB")

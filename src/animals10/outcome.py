@@ -38,10 +38,23 @@ def save(
         history: its epochs.
         metrics: the stage's metrics; the number of parameters is added.
     """
-    # By configuration, since Keras's clone_model would compile the copy too.
-    plain = type(model).from_config(model.get_config())
-    plain.set_weights(model.get_weights())
-    artifacts.write_model(Path(f"models/{name}.keras"), plain)
+    model = plain(model)
+    artifacts.write_model(Path(f"models/{name}.keras"), model)
     artifacts.write_csv(Path(f"plots/history/{name}.csv"), history)
-    parameters = {"parameters": plain.count_params(), **metrics}
+    parameters = {"parameters": model.count_params(), **metrics}
     artifacts.write_json(Path(f"metrics/{stage}.json"), parameters)
+
+
+def plain(model: keras.Model) -> keras.Model:
+    """Copy a model without its optimizer, which Keras would save, and build anew when it loads.
+
+    Args:
+        model: functional; models inside it are not compiled.
+
+    Returns:
+        A model with the same layers and weights.
+    """
+    # By configuration, since Keras's clone_model would compile the copy too.
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    return copy

@@ -156,6 +156,7 @@ class TrainCnn(Training):
     dense: Count
     dropout: Annotated[list[Share], Field(min_length=2, max_length=2)]
     augment: Literal["none", "flip", "all"]
+    precision: Literal["float32", "bfloat16"]
     optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
     # The loss for integer labels that every stage shares; here so that params.yaml tells all.
     loss: Literal["sparse_categorical_crossentropy"]

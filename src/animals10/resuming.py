@@ -172,7 +172,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Take up the newest readable state, if there is one.
 
         Args:
-            model: compiled; changed in place.
+            model: compiled, its optimizer built; changed in place.
         """
         for path in sorted(self.folder.glob("epoch-*.npz"), reverse=True):
             try:
@@ -190,5 +190,4 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _state(model: keras.Model) -> list[keras.Variable]:
-    model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]

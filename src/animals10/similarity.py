@@ -25,10 +25,11 @@ def fingerprint(image: np.ndarray) -> tuple[str, str]:
         Method: DCT hash, https://www.hackerfactor.com/blog/index.php?/archives/432
     """
     plain, mirrored = (
-        str(imagehash.phash(Image.fromarray(np.ascontiguousarray(view)), _HASH_SIDE))
+        imagehash.phash(Image.fromarray(np.ascontiguousarray(view)), _HASH_SIDE).hash
         for view in (image, image[:, ::-1])
     )
-    return plain, mirrored
+    # As str() of imagehash's objects gives them, which takes as long as the hashing.
+    return np.packbits(plain).tobytes().hex(), np.packbits(mirrored).tobytes().hex()
 
 
 def add_groups(

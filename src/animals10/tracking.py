@@ -17,7 +17,8 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.entities import Metric, Param
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
 
 from animals10 import provenance, store
 from animals10.errors import UserError
@@ -220,7 +221,10 @@ def _log_model(record: Record, name: str, folder: Path) -> None:
         mlflow.tensorflow.log_model(
             model,
             name=name,
-            signature=infer_signature(example, model.predict(example, verbose=0)),
+            signature=ModelSignature(
+                Schema([TensorSpec(np.dtype(np.uint8), (-1, *model.input_shape[1:]))]),
+                Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
+            ),
             input_example=example,
             # Where the model comes from travels with it.
             metadata={key: tags[key] for key in sorted(tags) if not key.startswith("mlflow.")}

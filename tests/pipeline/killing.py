@@ -25,12 +25,12 @@ OUTPUTS = ("dvc.lock", "data", "models", "metrics", "plots")
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
-    """Return the sha256 of every output."""
+    """Return the sha256 of every output; not of what DVC leaves when killed while linking one."""
     files = [
         file
         for name in OUTPUTS
         for file in ((folder / name).rglob("*") if (folder / name).is_dir() else [folder / name])
-        if file.is_file() and file.name != ".gitignore"
+        if file.is_file() and file.name != ".gitignore" and not file.match(".*.tmp")
     ]
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()

@@ -83,5 +83,10 @@ def make_project(folder: Path, changes: dict[str, Any] = TINY) -> Shell:
     return shell
 
 
+def copy_project(finished: Path, folder: Path) -> None:
+    """Copy a finished project, but for MLflow's artifacts: those of copies go to the same place."""
+    shutil.copytree(finished, folder, symlinks=True, ignore=shutil.ignore_patterns("mlruns"))
+
+
 def stages_run(output: str) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", output)

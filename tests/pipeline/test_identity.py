@@ -1,12 +1,11 @@
 """The same bytes again: in another folder and process, after any kill, after a full disk."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from pipeline.killing import Moment, fingerprint, kill, saving
-from pipeline.project import STAGES, shell_in, stages_run
+from pipeline.project import STAGES, copy_project, shell_in, stages_run
 
 NAMESPACE = ("unshare", "--map-root-user", "--mount")
 FULL = """
@@ -29,7 +28,7 @@ true
 @pytest.fixture(scope="module")
 def elsewhere(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere") / "project"
-    shutil.copytree(finished, folder, symlinks=True)
+    copy_project(finished, folder)
     return folder
 
 
@@ -68,7 +67,8 @@ def in_a_namespace(script: str, project: Path, folder: Path) -> str:
 
 
 def test_a_full_disk_is_one_line_and_the_run_succeeds_after(finished: Path, tmp_path: Path) -> None:
-    output = in_a_namespace(FULL, finished, tmp_path)
+    copy_project(finished, tmp_path / "project")
+    output = in_a_namespace(FULL, tmp_path / "project", tmp_path)
     (line,) = [line for line in output.splitlines() if line.startswith("error: ")]
     assert "No space left on device" in line
     assert line.endswith("; mend that and run the same command again")

@@ -18,7 +18,7 @@ import mlflow
 import pandas as pd
 import pytest
 from conftest import picture
-from pipeline.project import ENVIRONMENT, shell_in, stages_run
+from pipeline.project import ENVIRONMENT, copy_project, shell_in, stages_run
 
 
 def mlflow_runs(folder: Path, store: str = "mlflow.db") -> pd.DataFrame:
@@ -30,7 +30,7 @@ def mlflow_runs(folder: Path, store: str = "mlflow.db") -> pd.DataFrame:
 def project(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the finished project; the tests of this module go on from there, in order."""
     folder = tmp_path_factory.mktemp("runs") / "project"
-    shutil.copytree(finished, folder, symlinks=True)
+    copy_project(finished, folder)
     return folder
 
 
@@ -207,7 +207,7 @@ def mlflow_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.slow
 def test_a_server_that_dies_mid_training_costs_no_run(finished: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
-    shutil.copytree(finished, project, symlinks=True)
+    copy_project(finished, project)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     uri = f"MLFLOW_TRACKING_URI=http://127.0.0.1:{port}"

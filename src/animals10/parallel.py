@@ -1,0 +1,90 @@
+"""Work in other processes: in threads it would wait for Python's lock."""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children
+from typing import TypeVar
+
+from animals10 import errors
+
+_MOST = 4  # processes, however many cores there are: to decode a photo may take 0.5 GiB
+_SHARE = 16  # items that a process takes at once
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_order(
+    work: Callable[[Item], Result], chunks: Iterable[list[Item]]
+) -> Iterator[tuple[Item, Result]]:
+    """Do the same with all items, in a process per core.
+
+    Args:
+        work: a function that Python can copy to a process, as it can items and results.
+        chunks: the items, in lists of which two are in memory at once.
+
+    Yields:
+        Each item with its result, in order. Processes work on the next chunk meanwhile.
+
+    Raises:
+        UserError: the system ended a process.
+    """
+    begun: deque[Iterator[tuple[Item, Result]]] = deque()
+    with _processes(min(_MOST, os.cpu_count() or 1)) as pool:
+        for chunk in chunks:
+            results = pool.map(work, chunk, chunksize=_SHARE)
+            begun.append(zip(chunk, results, strict=True))
+            if len(begun) == 2:
+                yield from begun.popleft()
+        for last in begun:
+            yield from last
+
+
+@contextmanager
+def beside(work: Callable[..., None], *arguments: object) -> Iterator[Callable[[], None]]:
+    """Do something in a process of its own while the block runs.
+
+    Args:
+        work: a function that Python can copy to a process, as it can the arguments.
+        arguments: of the function.
+
+    Yields:
+        A function that raises what the work has raised by now, if it has.
+
+    Raises:
+        UserError: the system ended the process.
+        Exception: whatever the work raises, at the end of the block at the latest. What the block
+            raises ends the work.
+    """
+    with _processes(1) as pool:
+        future = pool.submit(work, *arguments)
+        try:
+            yield lambda: future.result() if future.done() else None
+        except BaseException:
+            for process in active_children():  # nobody needs it any more, say a download
+                process.terminate()
+            raise
+        future.result()
+
+
+@contextmanager
+def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    try:
+        with ProcessPoolExecutor(count, initializer=_begin) as pool:
+            yield pool
+    except BrokenExecutor:
+        raise errors.UserError(
+            "the system ended a process of this command, as it does when memory runs out; close "
+            "other programs, or take out the largest photos, and run the same command again"
+        ) from None
+
+
+def _begin() -> None:
+    # Who stops the command is answered by its first process, with which the others end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    errors.follow_parent()

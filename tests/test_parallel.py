@@ -1,0 +1,102 @@
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from animals10.errors import UserError
+from animals10.parallel import beside, in_order
+
+
+def test_results_come_in_order_with_their_items() -> None:
+    chunks = [list(range(-50, -10)), [], list(range(-10, 0))]
+    expected = [(number, -number) for number in range(-50, 0)]
+    assert list(in_order(abs, chunks)) == expected
+
+
+def test_work_is_done_elsewhere() -> None:
+    [(_, process)] = in_order(operator.call, [[os.getpid]])
+    assert process != os.getpid()
+
+
+def test_no_more_than_two_chunks_are_in_memory() -> None:
+    asked: list[int] = []
+
+    def chunks() -> Iterator[list[int]]:
+        for number in range(5):
+            asked.append(number)
+            yield [number]
+
+    seen = [(number, len(asked)) for number, _ in in_order(abs, chunks())]
+    assert seen == [(0, 2), (1, 3), (2, 4), (3, 5), (4, 5)]
+
+
+def test_a_process_that_the_system_ends_is_one_clear_line() -> None:
+    with pytest.raises(UserError, match="the system ended a process of this command"):
+        list(in_order(signal.raise_signal, [[signal.SIGKILL]]))
+
+
+def test_ctrl_c_is_left_to_the_first_process() -> None:
+    assert list(in_order(signal.raise_signal, [[signal.SIGINT]])) == [(signal.SIGINT, None)]
+
+
+def test_processes_end_with_the_first_one() -> None:
+    script = """
+import signal
+from animals10.parallel import in_order
+for item, result in in_order(abs, [[-1], [-2]]):
+    signal.raise_signal(signal.SIGKILL)
+"""
+    # It waits for the end of all who could still write to the pipe.
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+        timeout=10,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+
+
+def fail() -> None:
+    raise UserError("no such weights")
+
+
+def test_work_beside_is_done_when_the_block_ends(tmp_path: Path) -> None:
+    with beside(os.mkdir, tmp_path / "made") as check:
+        check()
+    assert (tmp_path / "made").is_dir()
+
+
+def test_an_error_beside_comes_at_the_end_of_the_block() -> None:
+    with pytest.raises(UserError, match="no such weights"), beside(fail):
+        pass
+
+
+def test_an_error_beside_comes_earlier_where_it_is_asked_for() -> None:
+    steps = 0
+
+    def work() -> None:
+        nonlocal steps
+        with beside(fail) as check:
+            while steps < 1000:
+                check()
+                steps += 1
+                time.sleep(0.01)
+
+    with pytest.raises(UserError, match="no such weights"):
+        work()
+    assert steps < 1000
+
+
+def test_an_error_in_the_block_ends_the_work_beside() -> None:
+    begun = time.monotonic()
+    with pytest.raises(UserError, match="no such source"), beside(time.sleep, 60):
+        raise UserError("no such source")
+    assert time.monotonic() - begun < 10
