@@ -1,0 +1,275 @@
+"""The pipeline against the two ways that notebooks are written: `make compare`.
+
+    PYTHONPATH=src python benchmarks/notebooks/compare.py [head | all] [repetitions]
+
+Photos and ImageNet weights are those of ../shared; the photos are enlarged from 136 to 224 pixels
+on the shorter side, as photos are, since decoding them is part of the work. All three ways take
+turns in one run, on the same photos, split, sizes, batch, epochs and networks. The notebooks
+augment whenever they train; the pipeline's head learns from plain photos (`embed.views=0`). Every
+measurement is a row of benchmarks/notebooks/measured.csv, added as soon as it is taken, after those
+of earlier runs; at the end, and without arguments, the ratios are printed.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from PIL import Image
+
+from animals10 import provenance
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SHARED = ROOT.parent / "shared"
+WEIGHTS = SHARED / "weights/efficientnetb0_imagenet_notop.weights.h5"
+NOTEBOOKS = {"a": "generator.py", "b": "dataset.py"}
+SIDE = 224  # pixels, of the photos' shorter sides
+# The head on all photos; everything on a tenth, so that a repetition takes half an hour.
+HEAD = (24_068, {"frozen": 12})
+ALL = (2_400, {"cnn": 12, "frozen": 12, "finetune": 5})
+# Of the head's 12 epochs on all photos, which take notebooks half an hour and are alike, once their
+# accuracy is known.
+HEAD_EPOCHS_RUN = {"frozen": 2}
+HEAD_RATE = 0.0003  # better for photos than 0.001, in all three ways
+STAGES = {"cnn": "train_cnn", "frozen": "train_frozen", "finetune": "finetune"}
+PRECISIONS = {"float32": "", "bfloat16": ", CNN in bfloat16"}  # and what the rows say of it
+COLUMNS = [
+    "work", "way", "repetition", "seconds", "epochs_run", "val_accuracy", "outputs", "revision"
+]  # fmt: skip
+Epochs = dict[str, int]
+
+
+def extract(folder: Path, count: int) -> None:
+    """Write `count` of the photos below a folder, each class with its share."""
+    with zipfile.ZipFile(SHARED / "data/animals10-136.zip") as archive:
+        names = sorted(name for name in archive.namelist() if not name.endswith("/"))
+        for name in sorted(random.Random(0).sample(names, count)):  # noqa: S311
+            target = folder / Path(name).parent.name / f"{Path(name).stem}.jpg"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(name) as file:
+                photo = Image.open(file).convert("RGB")
+            larger = [side * SIDE // min(photo.size) for side in photo.size]
+            photo.resize(larger, Image.Resampling.BICUBIC).save(target, quality=90)
+
+
+def clone(folder: Path, photos: Path, epochs: Epochs, precision: str = "float32") -> None:
+    """Clone the project, with parameters for these photos, epochs and precision of the CNN."""
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    params["fetch"]["source"], params["backbone"]["weights"] = str(photos), str(WEIGHTS)
+    params["split"] |= {"validation": 0.15, "test": 0.05}
+    params["embed"]["views"] = 0
+    params["train_cnn"] |= {"augment": "all", "precision": precision, "schedule": "constant"}
+    params["train_frozen"]["lr"] = HEAD_RATE
+    params["finetune"]["rounds"] = 1
+    for name, number in epochs.items():
+        params[STAGES[name]] |= {"epochs": number, "patience": number}
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    git = ["git", "-c", "user.name=benchmark", "-c", "user.email=b@example.org"]
+    subprocess.run([*git, "commit", "--quiet", "--all", "-m", "photos"], cwd=folder, check=True)
+
+
+def prepare(folder: Path, work: tuple[int, Epochs], precision: str) -> None:
+    """Write the photos, if they are not there, and clone the project for them."""
+    count, epochs = work
+    if not (folder / "photos").exists():
+        extract(folder / "photos", count)
+    clone(folder / precision, folder / "photos", epochs, precision)
+
+
+def lay_out(project: Path, folder: Path) -> None:
+    """Give the notebooks the photos as the pipeline split them: laid/<split>/<class>/<photo>."""
+    if (folder / "laid").exists():
+        return
+    table = pd.read_csv(project / "data/splits.csv", keep_default_na=False)
+    for path, split in zip(table["path"], table["split"], strict=True):
+        if split in ("train", "validation"):
+            target = folder / "laid" / split / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(folder / "photos" / path, target)
+
+
+def timed(command: list[str], folder: Path) -> tuple[float, str]:
+    """Run a command; return its seconds and what it printed last."""
+    start = time.perf_counter()
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{command}: {done.stdout}{done.stderr}")
+    return time.perf_counter() - start, (done.stdout.splitlines() or [""])[-1]
+
+
+def notebook(way: str, project: Path, epochs: Epochs) -> tuple[float, dict[str, Any]]:
+    """Run a notebook on a project's photos; return its seconds, and histories as of `history`."""
+    script = [sys.executable, str(HERE / NOTEBOOKS[way]), str(project.parent / "laid")]
+    seconds, told = timed([*script, str(WEIGHTS), json.dumps(epochs)], project)
+    histories = json.loads(told)
+    for found in histories.values():
+        del found["seconds"][0]  # in which networks are traced
+    return seconds, histories
+
+
+def pipeline(project: Path, target: str) -> float:
+    """Run the pipeline up to a stage, from photos alone; return its seconds."""
+    for name in ("data", "models", "metrics", "plots", ".dvc/cache", ".dvc/tmp", "mlruns"):
+        shutil.rmtree(project / name, ignore_errors=True)
+    for name in ("dvc.lock", "mlflow.db"):
+        (project / name).unlink(missing_ok=True)
+    return timed(["dvc", "repro", target], project)[0]
+
+
+def outputs(project: Path) -> str:
+    """Return a hash of all that the pipeline made, as DVC knows it."""
+    lock = provenance.read_lock((project / "dvc.lock").read_text(encoding="utf-8"))
+    made = json.dumps(provenance.outs(lock), sort_keys=True)
+    return hashlib.sha256(made.encode()).hexdigest()[:12]
+
+
+def history(project: Path, name: str) -> dict[str, list[float]]:
+    """Return a training's history with the seconds of each epoch but the first, from MLflow."""
+    from mlflow import MlflowClient
+
+    # A copy, since MLflow keeps what it has opened, and every repetition has a new store.
+    store = Path(tempfile.mkdtemp(dir=project.parent)) / "mlflow.db"
+    shutil.copy(project / "mlflow.db", store)
+    client = MlflowClient(f"sqlite:///{store}")
+    places = [place.experiment_id for place in client.search_experiments()]
+    condition = f"tags.`mlflow.runName` = '{STAGES[name]}'"
+    run = client.search_runs(places, condition)[0].info.run_id
+    found = {
+        key: sorted(client.get_metric_history(run, key), key=lambda metric: metric.step)
+        for key in ("val_loss", "val_accuracy")
+    }
+    ends = [metric.timestamp / 1000 for metric in found["val_loss"]]
+    seconds = [end - start for start, end in zip(ends, ends[1:], strict=False)]
+    return {key: [m.value for m in values] for key, values in found.items()} | {"seconds": seconds}
+
+
+def accuracy(told: dict[str, list[float]]) -> float:
+    """Return the validation accuracy of the epoch with the least validation loss."""
+    return round(told["val_accuracy"][told["val_loss"].index(min(told["val_loss"]))], 4)
+
+
+class Table:
+    """benchmarks/notebooks/measured.csv.
+
+    Attributes:
+        repetition: number of this one.
+        accurate: ways whose accuracy at this work is known already.
+    """
+
+    path = HERE / "measured.csv"
+
+    def __init__(self, work: str) -> None:
+        self.revision = provenance.revision()
+        rows = pd.read_csv(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
+        earlier = rows[rows["work"] == work]
+        self.repetition = int(earlier["repetition"].max()) + 1 if len(earlier) else 0
+        self.accurate = set(earlier.dropna(subset="val_accuracy")["way"])
+
+    def add(self, work: str, way: str, seconds: float, **more: object) -> None:
+        """Add a row; what is not given in `more` stays empty."""
+        row = {"work": work, "way": way, "repetition": self.repetition}
+        row |= {"seconds": round(seconds, 2), "revision": self.revision, **more}
+        added = pd.DataFrame([row], columns=COLUMNS)
+        added.to_csv(self.path, mode="a", header=not self.path.exists(), index=False)
+        print(row, flush=True)
+
+
+def measure_head(folder: Path) -> None:
+    """Measure a head from photos on disk, and another head after it."""
+    table, project = Table("head"), folder / "float32"
+    if not project.exists():
+        prepare(folder, HEAD, "float32")
+    seconds = pipeline(project, "train_frozen")
+    lay_out(project, folder)
+    reached = accuracy(history(project, "frozen"))
+    table.add("head", "pipeline", seconds, val_accuracy=reached, outputs=outputs(project))
+    change = f"train_frozen.lr={HEAD_RATE * (1 + 0.01 * (1 + table.repetition)):g}"
+    seconds, _ = timed(["dvc", "exp", "run", "-S", change, "train_frozen"], project)
+    table.add("another head", "pipeline", seconds)
+    for way in NOTEBOOKS:
+        epochs = HEAD_EPOCHS_RUN if way in table.accurate else HEAD[1]
+        seconds, told = notebook(way, project, epochs)
+        seconds += (HEAD[1]["frozen"] - epochs["frozen"]) * told["frozen"]["seconds"][-1]
+        more = {"epochs_run": epochs["frozen"]}
+        if epochs == HEAD[1]:
+            more["val_accuracy"] = accuracy(told["frozen"])
+        for work in ("head", "another head"):  # to a notebook they are the same
+            table.add(work, way, seconds, **more)
+
+
+def measure_all(folder: Path) -> None:
+    """Measure everything, and the epochs of each training on the way."""
+    table = Table("everything")
+    for precision, note in PRECISIONS.items():
+        project = folder / precision
+        if not project.exists():
+            prepare(folder, ALL, precision)
+        seconds = pipeline(project, "evaluate")
+        lay_out(project, folder)
+        table.add(f"everything{note}", "pipeline", seconds, outputs=outputs(project))
+        add_epoch(table, f"cnn{note}", "pipeline", history(project, "cnn"))
+    add_epoch(table, "finetune", "pipeline", history(project, "finetune"))
+    for way in NOTEBOOKS:
+        seconds, told = notebook(way, project, ALL[1])
+        for note in PRECISIONS.values():  # the notebooks' is float32
+            table.add(f"everything{note}", way, seconds)
+            add_epoch(table, f"cnn{note}", way, told["cnn"])
+        add_epoch(table, "finetune", way, told["finetune"])
+
+
+def add_epoch(table: Table, work: str, way: str, told: dict[str, list[float]]) -> None:
+    """Add a row for the median of all epochs but the first."""
+    seconds = statistics.median(told["seconds"])
+    table.add(f"{work}, an epoch", way, seconds, val_accuracy=accuracy(told))
+
+
+def ratios() -> pd.DataFrame:
+    """Return what each work takes, and how much longer in the notebooks: median (least to most).
+
+    Times of one repetition are compared with each other.
+    """
+    measured = pd.read_csv(HERE / "measured.csv")
+    medians = measured.groupby(["work", "repetition", "way"])[["seconds", "val_accuracy"]].median()
+    seconds, accuracies = (medians[name].unstack("way") for name in medians.columns)
+    table = pd.DataFrame({"pipeline, s": seconds["pipeline"].groupby("work").median().round(1)})
+    for way in NOTEBOOKS:
+        by_work = (seconds[way] / seconds["pipeline"]).groupby("work")
+        middle, least, most = by_work.median(), by_work.min(), by_work.max()
+        table[f"({way}), s"] = seconds[way].groupby("work").median().round(1)
+        table[f"against ({way})"] = [
+            f"{a:.1f} x ({b:.1f} to {c:.1f})" for a, b, c in zip(middle, least, most, strict=True)
+        ]
+    return table.join(accuracies.groupby("work").median().round(3).add_prefix("accuracy, "))
+
+
+def main() -> None:
+    """Measure what the command line says as often as it says, and print the ratios."""
+    works = {"head": measure_head, "all": measure_all}
+    work, repetitions = sys.argv[1:] or ("", "0")
+    with tempfile.TemporaryDirectory() as name:
+        for _ in range(int(repetitions)):
+            works[work](Path(name))
+    if not Table.path.exists():
+        sys.exit("nothing is measured yet; give head or all, and a number of repetitions")
+    print(ratios().to_markdown())
+
+
+if __name__ == "__main__":
+    main()

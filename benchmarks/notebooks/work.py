@@ -1,0 +1,78 @@
+"""What both notebooks do with their images; each work is a process, timed from outside."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import networks
+import numpy as np
+
+from animals10.training import balanced_weights
+
+Feeds = Callable[[str], tuple[Any, Any]]
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds of each epoch, validation included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Note what it shows."""
+        self.seconds.append(time.perf_counter() - self.start)
+
+
+def main(feeds: Feeds, folder: str, weights: str, epochs: str) -> None:
+    """Train the networks of which `epochs`, as JSON, has a number; print their histories as JSON.
+
+    Args:
+        feeds: gives the training and validation images of a folder.
+        folder: with `train` and `validation`, a folder per class in each.
+        weights: file of the backbone.
+        epochs: of `cnn`, `frozen` and `finetune`, which needs `frozen`.
+    """
+    keras.utils.set_random_seed(1)
+    chosen = json.loads(epochs)
+    train, validation = feeds(folder)
+    classes = sorted(path.name for path in Path(folder, "train").iterdir())
+    balanced = _balanced(Path(folder, "train"), classes)
+    told, model = {}, None
+    if "cnn" in chosen:
+        told["cnn"] = _fit(networks.cnn(len(classes)), train, validation, chosen["cnn"])
+    if "frozen" in chosen:
+        model = networks.frozen(len(classes), Path(weights))
+        told["frozen"] = _fit(model, train, validation, chosen["frozen"], balanced)
+    if "finetune" in chosen:
+        networks.unfreeze(model)
+        told["finetune"] = _fit(model, train, validation, chosen["finetune"], balanced)
+    print(json.dumps(told))
+
+
+def _fit(
+    model: keras.Model, train: Any, validation: Any, epochs: int, balanced: Any = None
+) -> dict[str, list[float]]:
+    clock = Clock()
+    told = model.fit(
+        train,
+        validation_data=validation,
+        epochs=epochs,
+        class_weight=balanced,
+        callbacks=[clock],
+        verbose=0,
+    )
+    return told.history | {"seconds": clock.seconds}
+
+
+def _balanced(folder: Path, classes: list[str]) -> dict[int, float]:
+    counts = [len(list((folder / name).iterdir())) for name in classes]
+    labels = np.repeat(np.arange(len(classes)), counts)
+    return balanced_weights(labels)
