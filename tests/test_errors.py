@@ -129,6 +129,14 @@ def test_a_stage_ends_when_its_dvc_is_gone(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_process_ends_that_begins_when_its_parent_is_gone_already(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    process = start(f"errors.follow_parent({gone.pid}); time.sleep(60)", tmp_path)
+    _, stderr = process.communicate(timeout=5)
+    assert (process.returncode, stderr) == (130, STOPPED)
+
+
 @pytest.mark.parametrize("stage", ["fetch", "finetune"])
 @pytest.mark.parametrize("moment", [0.3, 1.0, 3.0])
 def test_stages_are_stopped_while_they_import(stage: str, moment: float, tmp_path: Path) -> None:

@@ -49,12 +49,16 @@ def guard_imports() -> None:
     _handle_signals(lambda: os._exit(130))
     _limit_patience()
     if "DVC_STAGE" in os.environ:
-        follow_parent()
+        follow_parent(os.getppid())
 
 
-def follow_parent() -> None:
-    """End this process as SIGTERM does, within a second after the one that started it is gone."""
-    threading.Thread(target=_stop_without, args=[os.getppid()], daemon=True).start()
+def follow_parent(parent: int) -> None:
+    """End this process as SIGTERM does, within a second after the one that started it is gone.
+
+    Args:
+        parent: the process that started it, which may be gone already.
+    """
+    threading.Thread(target=_stop_without, args=[parent], daemon=True).start()
 
 
 def _handle_signals(action: Callable[[], None]) -> None:

@@ -74,7 +74,7 @@ def beside(work: Callable[..., None], *arguments: object) -> Iterator[Callable[[
 @contextmanager
 def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
     try:
-        with ProcessPoolExecutor(count, initializer=_begin) as pool:
+        with ProcessPoolExecutor(count, initializer=_begin, initargs=(os.getpid(),)) as pool:
             yield pool
     except BrokenExecutor:
         raise errors.UserError(
@@ -83,8 +83,8 @@ def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
         ) from None
 
 
-def _begin() -> None:
+def _begin(parent: int) -> None:
     # Who stops the command is answered by its first process, with which the others end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    errors.follow_parent()
+    errors.follow_parent(parent)
