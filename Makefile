@@ -21,11 +21,8 @@ $(READY): requirements.txt pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# DVC leaves its table of locks cut off when the disk is full, and reads no such table again; killed
-# while it links an output, it leaves a temporary file.
 repro: params ## run the whole pipeline and print the comparison of the models
-	@find data models metrics plots -name '.*.tmp' -cmin +60 -delete 2>/dev/null || true
-	@python -m json.tool .dvc/tmp/rwlock /dev/null 2>/dev/null || rm -f .dvc/tmp/rwlock
+	@python -m animals10 repair
 	dvc repro
 	@python -m animals10 compare
 

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -7,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from animals10 import artifacts
 
@@ -18,6 +22,27 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         artifacts.write_json(path, {"new": float("nan")})
     assert json.loads(path.read_text()) == {"old": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_array_that_is_cut_off_is_told_with_its_path(tmp_path: Path) -> None:
+    """As by a full disk: numpy's error has neither number nor path."""
+    script = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from animals10 import artifacts
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    artifacts.write_array(Path("labels.npy"), np.zeros(10_000, np.int64))
+except OSError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", script]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    told = subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
+    assert told.startswith("labels.npy could not be written whole (10000 requested and ")
+    assert told.endswith("; free space\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_kill_left_is_taken_away(tmp_path: Path) -> None:

@@ -129,6 +129,12 @@ def test_a_stage_ends_when_its_dvc_is_gone(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_another_signal_than_a_stop_ends_nothing(tmp_path: Path) -> None:
+    body = "signal.signal(signal.SIGALRM, lambda *_: None); signal.alarm(1); time.sleep(6)"
+    _, stderr = start(body, tmp_path).communicate(timeout=10)
+    assert stderr == ""
+
+
 def test_a_process_ends_that_begins_when_its_parent_is_gone_already(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()

@@ -64,6 +64,30 @@ for item, result in in_order(abs, [[-1], [-2]]):
     assert done.returncode == -signal.SIGKILL
 
 
+def test_a_process_that_is_ended_as_it_begins_prints_nothing() -> None:
+    script = """
+import time
+from animals10 import errors, parallel
+
+errors.guard_imports()
+
+def main():
+    with parallel.beside(time.sleep, 60):
+        raise errors.UserError("no such source")
+
+errors.run(main)
+"""
+    for _ in range(5):  # of which some would print
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (1, "error: no such source\n")
+
+
 def fail() -> None:
     raise UserError("no such weights")
 

@@ -1,4 +1,4 @@
-"""Commands about the project: python -m animals10 params | compare | backbones | sync | why."""
+"""Commands: python -m animals10 params | compare | backbones | repair | sync | why."""
 
 from animals10 import errors
 
@@ -21,6 +21,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("params", help="check params.yaml")
     commands.add_parser("compare", help="print the table of models")
+    commands.add_parser("repair", help="remove what a kill left that DVC cannot read")
     commands.add_parser("sync", help="complete the MLflow store from git and DVC")
     why = commands.add_parser("why", help="tell what made a model file")
     why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
@@ -35,7 +36,7 @@ def main() -> None:
         print("params.yaml is valid")
     elif arguments.command == "compare":
         print(comparison.table(_metrics("evaluate"), _sizes()))
-    elif arguments.command in ("sync", "why"):
+    elif arguments.command in ("repair", "sync", "why"):
         if not Path("dvc.yaml").is_file():
             raise errors.UserError("there is no dvc.yaml here; run from the project's folder")
         for line in _told(arguments):
@@ -53,7 +54,11 @@ def main() -> None:
 
 
 def _told(arguments: argparse.Namespace) -> Iterable[str]:
-    # Both import MLflow, and syncing Keras, which take seconds.
+    # They import DVC, MLflow or Keras, which take seconds.
+    if arguments.command == "repair":
+        from animals10 import repairing
+
+        return repairing.repair()
     if arguments.command == "why":
         from animals10 import explaining
 

@@ -39,6 +39,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
+        if error.errno is None:  # numpy's, when the disk is full
+            raise OSError(f"{path} could not be written whole ({error}); free space") from None
         error.filename = error.filename or str(path)  # a full disk's has none
         raise
     finally:
@@ -128,9 +130,7 @@ def write_weights(path: Path, model: "keras.Model") -> None:
         model: any Keras model.
     """
     with replacing(path) as temporary:
-        whole = temporary.with_suffix(".weights.h5")  # Keras insists on it
-        model.save_weights(whole)
-        whole.replace(temporary)
+        model.save_weights(temporary)
 
 
 def _renumber(config: str) -> str:

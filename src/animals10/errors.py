@@ -84,7 +84,8 @@ def _limit_patience() -> None:
     signal.set_wakeup_fd(write)
 
     def leave() -> None:
-        os.read(read, 1)  # written as the signal comes
+        while os.read(read, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
+            pass  # another signal's, which is written as it comes
         time.sleep(_PATIENCE)
         _tell()
         os._exit(130)

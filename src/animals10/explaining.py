@@ -61,18 +61,12 @@ def explain(path: Path) -> Iterator[str]:
 
 
 def _find(digest: str) -> Origin | None:
-    for revision in ["", *_revisions()]:
+    for revision in ["", *provenance.commits("--all")]:
         lock = provenance.read_lock(_read(revision, "dvc.lock") or "stages: {}")
         for stage, entry in lock["stages"].items():
             if any(out["md5"] == digest for out in entry.get("outs", [])):
                 return Origin(revision, stage, lock)
     return None
-
-
-def _revisions() -> list[str]:
-    """List all commits that changed dvc.lock, experiments' and branches', the oldest first."""
-    log = provenance.git("log", "--all", "--reverse", "--format=%H", "--", "dvc.lock")
-    return log.split()
 
 
 def _read(revision: str, name: str) -> str:

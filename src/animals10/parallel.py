@@ -13,6 +13,7 @@ from animals10 import errors
 
 _MOST = 4  # processes, however many cores there are: to decode a photo may take 0.5 GiB
 _SHARE = 16  # items that a process takes at once
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,6 +76,12 @@ def beside(work: Callable[..., None], *arguments: object) -> Iterator[Callable[[
 def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
     try:
         with ProcessPoolExecutor(count, initializer=_begin, initargs=(os.getpid(),)) as pool:
+            # Begun while no signal reaches them: until `_begin` they have this process's handlers.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+            try:
+                pool.submit(os.getpid)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             yield pool
     except BrokenExecutor:
         raise errors.UserError(
@@ -87,4 +94,6 @@ def _begin(parent: int) -> None:
     # Who stops the command is answered by its first process, with which the others end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     errors.follow_parent(parent)

@@ -17,6 +17,10 @@ from ruamel.yaml.error import YAMLError
 from animals10.errors import UserError
 
 SPLITS = "data/splits.csv"
+_COMPUTING = (
+    "keras", "tensorflow", "jax", "numpy", "opencv-python-headless", "pillow", "scikit-learn",
+    "h5py", "dvc", "mlflow",
+)  # fmt: skip
 Lock = dict[str, Any]  # the content of a dvc.lock
 
 
@@ -83,7 +87,7 @@ def read_lock(text: str) -> Lock:
         lock = _parse(text)
         return lock if lock["stages"] else {"stages": {}}
     except (YAMLError, TypeError, KeyError):
-        raise UserError("dvc.lock is damaged; restore it from git, or run `dvc repro`") from None
+        raise UserError("dvc.lock is damaged; `make repro` mends it") from None
 
 
 def read_parameters(folder: Path) -> dict[str, Any]:
@@ -107,9 +111,10 @@ def _parse(text: str) -> Any:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Return what the digests of `identity` stand for, in short: parameters and photos' counts."""
+    """Return what the digests of `identity` stand for: parameters, photos' counts and sha256."""
     photos = json.loads((folder / "metrics" / "split.json").read_text(encoding="utf-8"))
-    return {"params": read_parameters(folder), "photos": photos}
+    splits = hashlib.sha256((folder / SPLITS).read_bytes()).hexdigest()
+    return {"params": read_parameters(folder), "photos": photos, "splits_sha256": splits}
 
 
 def experiment(identity: dict[str, str]) -> str:
@@ -120,8 +125,18 @@ def experiment(identity: dict[str, str]) -> str:
 def revision() -> str:
     """Return the commit that the workspace is at, with `-dirty` where code or parameters differ."""
     commit = git("rev-parse", "HEAD").strip() or "unknown"
-    changed = git("diff", "HEAD", "--name-only", "--", "src", "stages", "dvc.yaml", "params.yaml")
+    places = ("src", "stages", "pinned", "weights", "dvc.yaml", "params.yaml")
+    changed = git("status", "--porcelain", "--", *places)
     return commit + ("-dirty" if changed else "")
+
+
+def commits(*refs: str) -> list[str]:
+    """List the commits that changed dvc.lock, the oldest first.
+
+    Args:
+        refs: options of `git log` that say from which refs on.
+    """
+    return git("log", *refs, "--reverse", "--format=%H", "--", "dvc.lock").split()
 
 
 def git(*arguments: str) -> str:
@@ -137,7 +152,7 @@ def md5(content: bytes) -> str:
 def surroundings() -> dict[str, str]:
     """Tell the machine's kind and the versions of what computes."""
     versions = []
-    for name in ("keras", "tensorflow", "jax", "numpy", "pillow", "dvc", "mlflow"):
+    for name in _COMPUTING:
         with suppress(PackageNotFoundError):
             versions.append(f"{name} {version(name)}")
     model = re.search(r"model name\s*: (.*)", _text(Path("/proc/cpuinfo")))

@@ -11,7 +11,6 @@ import os
 import platform
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import distributions
@@ -61,7 +60,8 @@ def checkpoints(stage: str) -> Iterator[Path]:
             _prune([path for path in place.iterdir() if path != folder])
         yield folder
         output = next(out for out in _stage(stage)["outs"] if isinstance(out, str))
-        (folder / _DONE).write_text(provenance.md5(Path(output).read_bytes()), encoding="utf-8")
+        with artifacts.replacing(folder / _DONE) as temporary:
+            temporary.write_text(provenance.md5(Path(output).read_bytes()), encoding="utf-8")
 
 
 def forget_saved() -> None:
@@ -69,7 +69,8 @@ def forget_saved() -> None:
     saved = Path("dvc.lock").read_text(encoding="utf-8") if Path("dvc.lock").is_file() else ""
     for mark in (workspace.root() / FOLDER).glob(f"*/*/{_DONE}"):
         with suppress(FileNotFoundError):  # another worker was faster
-            if mark.read_text(encoding="utf-8") in saved and (lock := _lock(mark.parent)):
+            digest = mark.read_text(encoding="utf-8") or "none"  # empty after a power cut
+            if digest in saved and (lock := _lock(mark.parent)):
                 with lock:
                     shutil.rmtree(mark.parent, ignore_errors=True)
 
@@ -85,7 +86,7 @@ def _lock(folder: Path) -> FileLock | None:
 
 
 def _prune(others: list[Path]) -> None:
-    others.sort(key=lambda path: path.stat().st_mtime)
+    others.sort(key=lambda path: max(file.stat().st_mtime for file in [path, *path.rglob("*")]))
     for folder in others[: 1 - _KEPT_TRAININGS]:
         if lock := _lock(folder):  # no other process is at it
             with lock:
@@ -178,12 +179,16 @@ class Checkpoint(keras.callbacks.Callback):
             try:
                 with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                     arrays = dict(archive)
-            except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-                continue  # damaged, as by a power cut: the one before it will do
-            facts = json.loads(str(arrays["facts"]))
-            for index, variable in enumerate(_state(model)):
-                variable.assign(arrays[f"state{index}"])
-            best = [arrays[f"best{i}"] for i in range(sum(k.startswith("best") for k in arrays))]
+                facts = json.loads(str(arrays["facts"]))
+                states = [arrays[f"state{index}"] for index in range(len(_state(model)))]
+                kept = sum(key.startswith("best") for key in arrays)
+                best = [arrays[f"best{index}"] for index in range(kept)]
+            except Exception:  # noqa: S112
+                # Damaged, as by a power cut, of which zipfile and numpy raise nearly anything: the
+                # one before it will do.
+                continue
+            for variable, value in zip(_state(model), states, strict=True):
+                variable.assign(value)
             self.rows, self.finished = facts["rows"], facts["finished"]
             self.stopping.remembered = facts["stopping"] | {"best_weights": best or None}
             return

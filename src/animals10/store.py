@@ -92,19 +92,31 @@ def find_output(content: bytes) -> Run | None:
 
 
 def process() -> str:
-    """Name this process for others, on other machines as well."""
-    return f"{platform.node()} {os.getpid()}"
+    """Name this process for others, on other machines and after a restart as well."""
+    return f"{platform.node()} {os.getpid()} {_begun(os.getpid())}"
+
+
+def _begun(number: int) -> int:
+    return int(psutil.Process(number).create_time())
 
 
 def is_alive(run: Run) -> bool:
     """Tell whether the process that made a run still works at it; False on another machine."""
-    node, _, number = run.data.tags.get("process", "").rpartition(" ")
-    return (
-        run.info.status == "RUNNING"
-        and node == platform.node()
-        and int(number) != os.getpid()
-        and psutil.pid_exists(int(number))
-    )
+    told = run.data.tags.get("process", "").split()
+    if run.info.status != "RUNNING" or len(told) != 3 or told[0] != platform.node():
+        return False
+    number, begun = int(told[1]), int(told[2])
+    try:
+        return number != os.getpid() and abs(_begun(number) - begun) < 2  # the clock may be set
+    except psutil.NoSuchProcess:
+        return False
+
+
+def delete(client: mlflow.MlflowClient, run: Run) -> None:
+    """Delete a run, and the models that it logged."""
+    for model in run.outputs.model_outputs if run.outputs else ():
+        client.delete_logged_model(model.model_id)
+    client.delete_run(run.info.run_id)
 
 
 def reason(error: Exception) -> str:

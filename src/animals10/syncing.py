@@ -17,6 +17,7 @@ from animals10.tracking import MODELS, STAGES, Record
 
 _FILES = [
     "params.yaml",
+    provenance.SPLITS,
     "metrics/split.json",
     "models/classes.json",
     *recording.FILES,
@@ -24,10 +25,11 @@ _FILES = [
     *(f"plots/history/{model}.csv" for model in MODELS.values()),
     *(f"models/{model}.keras" for model in MODELS.values()),
 ]
+_NONE = "has no results"  # say, a branch with pages
 
 
 def sync() -> Iterator[str]:
-    """Record what MLflow lacks of the workspace, every experiment and the tip of every branch.
+    """Record what MLflow lacks of the workspace, of every experiment and commit.
 
     Yields:
         A line about each.
@@ -52,18 +54,37 @@ def _sync_all() -> Iterator[str]:
             f"MLflow does not answer ({store.reason(error)}); check MLFLOW_TRACKING_URI"
         ) from None
     failures = 0
-    for name, revision in _revisions():
+    tips = list(_tips())
+    for name, revision in tips:
         title = name or revision[:7] or "workspace"
         try:
             yield f"{title}: {_record(name, revision)}"
         except Exception as error:  # one that is damaged does not keep the others from being told
             failures += 1
             yield f"{title}: not recorded, {store.reason(error)}"
+    yield from _sync_earlier({revision for _, revision in tips})
     if failures:
         raise UserError(f"{failures} not recorded; see above")
 
 
-def _revisions() -> Iterator[tuple[str, str]]:
+def _sync_earlier(done: set[str]) -> Iterator[str]:
+    """Record earlier commits with results of their own; say of how many they are gone."""
+    gone = 0
+    for revision in provenance.commits("--branches", "--remotes", "--tags"):
+        if revision in done:
+            continue
+        try:
+            told = _record("", revision)
+        except UserError:
+            gone += 1
+        else:
+            if told not in ("complete", _NONE):
+                yield f"{revision[:7]}: {told}"
+    if gone:
+        yield f"results of {gone} earlier commits are not here; `dvc pull --all-commits` may help"
+
+
+def _tips() -> Iterator[tuple[str, str]]:
     """Yield name and commit of every experiment; for branches "" and a commit, or "" for none."""
     listing = provenance.git("for-each-ref", "--format=%(objectname) %(refname)")
     for line in listing.splitlines():
@@ -78,10 +99,13 @@ def _revisions() -> Iterator[tuple[str, str]]:
 
 def _record(name: str, revision: str) -> str:
     """Log the stages that the record of a revision lacks; say which."""
-    text = DVCFileSystem(rev=revision or None).read_text("dvc.lock")
+    try:
+        text = DVCFileSystem(rev=revision or None).read_text("dvc.lock")
+    except FileNotFoundError:
+        return _NONE
     lock = provenance.read_lock(text)
     if missing := [stage for stage in STAGES if stage not in lock["stages"]]:
-        raise UserError(f"{', '.join(missing)} has not run; `dvc repro` runs it")
+        return f"not recorded, {', '.join(missing)} has not run; `dvc repro` runs it"
     client, place = store.connect()
     identity = provenance.identity(lock)
     tags = {**identity, "experiment": name or provenance.experiment(identity)}

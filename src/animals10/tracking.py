@@ -25,6 +25,7 @@ from animals10.errors import UserError
 
 MODELS = {"train_cnn": "cnn", "train_frozen": "frozen", "finetune": "finetuned"}
 STAGES = (*MODELS, "evaluate")
+_TRAVELLING = ("experiment", "revision", "code", "data", "parameters", "machine", "versions")
 
 
 class Record:
@@ -81,7 +82,7 @@ class Record:
         self.parent_id = parent.info.run_id
         for run in store.find_stages(self.client, place, self.parent_id, stage):
             if "complete" not in run.data.tags and not store.is_alive(run):
-                self.client.delete_run(run.info.run_id)
+                store.delete(self.client, run)
         about = {"level": "stage", store.PARENT: self.parent_id, "process": store.process()}
         child = self.client.create_run(place, run_name=stage, tags={**tags, **about})
         self.run_id = child.info.run_id
@@ -111,7 +112,7 @@ class Record:
         name, place = run.data.tags["mlflow.runName"], run.info.experiment_id
         for other in store.find_stages(self.client, place, self.parent_id, name):
             if other.data.tags.get("output") == digest:
-                self.client.delete_run(other.info.run_id)
+                store.delete(self.client, other)
         self.client.set_tag(self.run_id, "output", digest)
         self.client.set_tag(self.run_id, "complete", "yes")
 
@@ -227,7 +228,7 @@ def _log_model(record: Record, name: str, folder: Path) -> None:
             ),
             input_example=example,
             # Where the model comes from travels with it.
-            metadata={key: tags[key] for key in sorted(tags) if not key.startswith("mlflow.")}
+            metadata={key: tags[key] for key in _TRAVELLING if key in tags}
             | provenance.contents(folder),
             # Given, since MLflow finds them otherwise by loading the model in a new process.
             pip_requirements=mlflow.tensorflow.get_default_pip_requirements(),

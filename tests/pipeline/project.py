@@ -28,7 +28,7 @@ TINY: dict[str, Any] = {
     "fetch": {"images_per_class": 5},
     "backbone": {"name": "MobileNetV3Small", "weights": "none"},  # the quickest to trace
     "embed": {"views": 1},
-    "train_cnn": {"filters": [4, 4], "convolutions": [1, 1], "pool_sizes": [2, 2], "epochs": 1},
+    "train_cnn": {"filters": [4, 4], "convolutions": [1, 1], "pool_sizes": [2, 2], "epochs": 2},
     "train_frozen": {"epochs": 1},
     "finetune": {"epochs": 1, "unfreeze": "conv_1"},
 }

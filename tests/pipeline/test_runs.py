@@ -166,11 +166,14 @@ def test_temporary_and_queued_experiments_run_their_own_code_and_share_the_store
 
 def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
     shell = shell_in(project)
+    earlier = shell("git", "rev-parse", "HEAD")[:7]
+    shell("dvc", "exp", "apply", "head")
+    shell("git", "commit", "--quiet", "--all", "--message", "head is better")
     recorded = mlflow_runs(project)
     store = "MLFLOW_TRACKING_URI=sqlite:///rebuilt.db"
     command = ("env", store, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
     first = shell(*command)
-    for name in ("head", "first", "second"):
+    for name in ("head", "first", "second", earlier):
         assert f"{name}: recorded train_cnn, train_frozen, finetune, evaluate" in first
     runs = mlflow_runs(project, "rebuilt.db")
     stages = runs[runs["tags.level"] == "stage"]
