@@ -1,4 +1,4 @@
-"""Decide who sees which photo, and decode each once: PYTHONPATH=src python stages/split.py."""
+"""Decide who sees which photo, and decode all of them: PYTHONPATH=src python stages/split.py."""
 
 from animals10 import errors
 

@@ -139,9 +139,15 @@ def test_normalization_of_another_axis_than_the_last_stays() -> None:
     assert kinds == ["InputLayer", "BatchNormalization"]
 
 
-@pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("strides", [1, 2])
-@pytest.mark.parametrize(("kernel", "size"), [(5, 8), (5, 13), ((2, 4), 9), ((6, 7), 8)])
+@pytest.mark.parametrize(
+    ("kernel", "size", "padding"),
+    [
+        *((5, 8, "same"), (5, 13, "same"), ((2, 4), 9, "same"), ((6, 7), 8, "same")),
+        *((5, 8, "valid"), (5, 13, "valid"), ((2, 4), 9, "valid"), ((6, 7), 8, "valid")),
+        (9, 1, "same"),  # most of the kernel beyond the image
+    ],
+)
 def test_a_wide_depthwise_kernel_learns_the_same(
     kernel: int | tuple[int, int], size: int, strides: int, padding: str
 ) -> None:

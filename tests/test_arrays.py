@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,21 @@ def test_unshuffled_batches_keep_the_order_and_are_answered_in_it() -> None:
     np.testing.assert_array_equal(np.concatenate([batches[i][1] for i in range(3)]), data.labels)
     model = flatten()
     np.testing.assert_array_equal(Predictor(model).predict(batches), data.inputs.reshape(10, -1))
+
+
+def test_answers_wait_to_be_taken() -> None:
+    drawn: list[int] = []
+
+    class Noted(Batches):
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            drawn.append(index)
+            return super().__getitem__(index)
+
+    answers = Predictor(flatten()).answers(Noted(examples(), 1, shuffle=False))
+    next(answers)
+    time.sleep(0.5)
+    assert len(drawn) <= 4
+    assert len(list(answers)) == 9
 
 
 def test_a_view_is_that_of_its_seed_and_number_also_in_prediction() -> None:

@@ -11,7 +11,13 @@ import pytest
 from conftest import ROOT
 
 from animals10.errors import UserError
-from animals10.parallel import beside, in_order
+from animals10.parallel import beside, chunks, in_order
+
+
+def test_chunks_are_of_256_items_or_64_mebibytes() -> None:
+    assert [len(chunk) for chunk in chunks(range(600), lambda _: 1)] == [256, 256, 88]
+    sizes = [20, 40, 70, 1, 63, 1]  # MiB
+    assert list(chunks(sizes, lambda size: size * 2**20)) == [[20, 40], [70], [1, 63], [1]]
 
 
 def test_results_come_in_order_with_their_items() -> None:

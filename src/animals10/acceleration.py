@@ -107,7 +107,9 @@ def _is_linear_convolution(layer: keras.Layer) -> bool:
 def _is_of_channels(layer: keras.Layer) -> bool:
     """Tell whether a layer is batch normalization of the channels of images, in the last axis."""
     return (
-        isinstance(layer, layers.BatchNormalization)
+        type(layer) is layers.BatchNormalization
+        and not layer.synchronized
+        and not layer.renorm
         and len(layer.input.shape) == 4
         and layer.axis in (-1, 3)
     )

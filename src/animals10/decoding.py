@@ -1,4 +1,4 @@
-"""From the archive of photos to arrays: each photo is decoded once, for all stages to come."""
+"""From the archive of photos to arrays: photos are decoded once, for all stages to come."""
 
 import zipfile
 from functools import partial
@@ -10,9 +10,7 @@ from tqdm import tqdm
 
 from animals10 import artifacts
 from animals10.images import decode
-from animals10.parallel import in_order
-
-_CHUNK = 256  # photos in memory at once
+from animals10.parallel import chunks, in_order
 
 
 def write_split(
@@ -41,8 +39,8 @@ def write_split(
     ):
         np.lib.format.write_array_header_1_0(file, header)
         contents = (
-            [photos.read(path) for path in paths[start : start + _CHUNK]]
-            for start in range(0, len(paths), _CHUNK)
+            [photos.read(path) for path in chunk]
+            for chunk in chunks(paths, lambda path: photos.getinfo(path).file_size + 3 * size**2)
         )
         for _, image in in_order(partial(decode, size=size), contents):
             file.write(image.tobytes())

@@ -121,6 +121,8 @@ def _window(images: Any, starts: tuple[int, int], spans: tuple[int, int]) -> Any
 
     pads, cuts = [], []
     for start, span, size in zip(starts, spans, images.shape[1:3], strict=True):
-        pads.append([max(-start, 0), max(start + span - size, 0)])
-        cuts.append(slice(max(start, 0), min(start + span, size)))
+        first, last = (min(max(end, 0), size) for end in (start, start + span))
+        before = min(max(-start, 0), span)
+        pads.append([before, span - before - (last - first)])
+        cuts.append(slice(first, last))
     return tf.pad(images[:, cuts[0], cuts[1]], [[0, 0], *pads, [0, 0]])

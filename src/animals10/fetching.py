@@ -14,12 +14,11 @@ from tqdm import tqdm
 from animals10.archives import Entry
 from animals10.errors import UserError
 from animals10.images import ImageError, decode
-from animals10.parallel import in_order
+from animals10.parallel import chunks, in_order
 from animals10.similarity import SIDE, fingerprint
 
 _BOOKKEEPING = ("__MACOSX", "@eaDir")  # folders that macOS and Synology's servers leave
 LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger
-_CHUNK_FILES, _CHUNK_BYTES = 256, 64 * 2**20  # in memory at once
 
 
 class Photo(NamedTuple):
@@ -80,7 +79,7 @@ def _read(
     files: list[tuple[str, Entry]], verdicts: Verdicts, bar: "tqdm[NoReturn]"
 ) -> Iterator[list[tuple[str, bytes]]]:
     """Yield the files' names and contents, so many at a time as memory is for."""
-    for chunk in _chunks(files):
+    for chunk in chunks(files, lambda file: min(file[1].size, LARGEST_FILE)):
         contents = []
         for name, entry in chunk:
             if entry.size > LARGEST_FILE:
@@ -165,18 +164,6 @@ def _refuse_split(names: list[str]) -> None:
             f"the source looks split already: {', '.join(sorted(inner))} each have a folder "
             f"{min(shared)!r}; give one folder per class, the pipeline splits by itself"
         )
-
-
-def _chunks(files: list[tuple[str, Entry]]) -> Iterator[list[tuple[str, Entry]]]:
-    chunk: list[tuple[str, Entry]] = []
-    size = 0
-    for name, entry in files:
-        chunk.append((name, entry))
-        size += min(entry.size, LARGEST_FILE)
-        if len(chunk) == _CHUNK_FILES or size >= _CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    yield chunk
 
 
 def _require_classes(classes: set[str], verdicts: Verdicts) -> None:

@@ -1,7 +1,8 @@
 """What a model answers to many examples."""
 
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -10,6 +11,8 @@ from tqdm import tqdm
 
 from animals10.acceleration import accelerate
 from animals10.arrays import Batches, signature
+
+_AHEAD = 3  # batches under way or waiting to be taken
 
 
 class Predictor:
@@ -53,12 +56,19 @@ class Predictor:
         if self.traces:
             ask = self.graph.get_concrete_function(signature(batches)[0])
         pool = ThreadPoolExecutor(2 if self.traces else 1)
+        begun: deque[Future[np.ndarray]] = deque()
+
+        def answer(index: int) -> np.ndarray:
+            return np.asarray(ask(keras.ops.convert_to_tensor(batches[index][0])))
+
         try:
-            found = pool.map(
-                lambda index: np.asarray(ask(keras.ops.convert_to_tensor(batches[index][0]))),
-                range(len(batches)),
-            )
-            yield from tqdm(found, "predict", len(batches), unit="batch", disable=None, leave=False)
+            numbers = range(len(batches))
+            for index in tqdm(numbers, "predict", unit="batch", disable=None, leave=False):
+                begun.append(pool.submit(answer, index))
+                if len(begun) > _AHEAD:
+                    yield begun.popleft().result()
+            for last in begun:
+                yield last.result()
         finally:
             pool.shutdown(cancel_futures=True)  # who asked may have failed
 

@@ -13,10 +13,33 @@ from animals10 import errors
 
 _MOST = 4  # processes, however many cores there are: to decode a photo may take 0.5 GiB
 _SHARE = 16  # items that a process takes at once
+_CHUNK_ITEMS, _CHUNK_BYTES = 256, 64 * 2**20
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def chunks(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Cut items into lists that fit in memory.
+
+    Args:
+        items: of any kind, say names of files.
+        size: bytes that an item will take.
+
+    Yields:
+        Up to 256 items that take 64 MiB together, or a single larger one.
+    """
+    chunk: list[Item] = []
+    total = 0
+    for item in items:
+        taken = size(item)
+        if chunk and (len(chunk) == _CHUNK_ITEMS or total + taken > _CHUNK_BYTES):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(item)
+        total += taken
+    yield chunk
 
 
 def in_order(
@@ -35,7 +58,7 @@ def in_order(
         UserError: the system ended a process.
     """
     begun: deque[Iterator[tuple[Item, Result]]] = deque()
-    with _processes(min(_MOST, os.cpu_count() or 1)) as pool:
+    with _processes(min(_MOST, _cores())) as pool:
         for chunk in chunks:
             results = pool.map(work, chunk, chunksize=_SHARE)
             begun.append(zip(chunk, results, strict=True))
@@ -70,6 +93,13 @@ def beside(work: Callable[..., None], *arguments: object) -> Iterator[Callable[[
                 process.terminate()
             raise
         future.result()
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -69,8 +69,8 @@ def forget_saved() -> None:
     saved = Path("dvc.lock").read_text(encoding="utf-8") if Path("dvc.lock").is_file() else ""
     for mark in (workspace.root() / FOLDER).glob(f"*/*/{_DONE}"):
         with suppress(FileNotFoundError):  # another worker was faster
-            digest = mark.read_text(encoding="utf-8") or "none"  # empty after a power cut
-            if digest in saved and (lock := _lock(mark.parent)):
+            digest = mark.read_text(encoding="utf-8")  # none after a power cut
+            if digest and digest in saved and (lock := _lock(mark.parent)):
                 with lock:
                     shutil.rmtree(mark.parent, ignore_errors=True)
 

@@ -4,11 +4,7 @@ import keras
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and the backend, and ask TensorFlow for deterministic kernels.
-
-    With these, Keras also leaves XLA off on TensorFlow, where it makes convolutions on the CPU
-    13 times slower.
-    """
+    """Seed Python, NumPy and the backend, and ask TensorFlow for deterministic kernels."""
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf  # Keras has no call of its own for this

@@ -68,20 +68,20 @@ def _sync_all() -> Iterator[str]:
 
 
 def _sync_earlier(done: set[str]) -> Iterator[str]:
-    """Record earlier commits with results of their own; say of how many they are gone."""
-    gone = 0
+    """Record earlier commits with results of their own; say of how many that is impossible."""
+    failures = 0
     for revision in provenance.commits("--branches", "--remotes", "--tags"):
         if revision in done:
             continue
         try:
             told = _record("", revision)
-        except UserError:
-            gone += 1
+        except Exception:  # most often their models are gone, or the pipeline was another one
+            failures += 1
         else:
-            if told not in ("complete", _NONE):
+            if told.startswith("recorded"):
                 yield f"{revision[:7]}: {told}"
-    if gone:
-        yield f"results of {gone} earlier commits are not here; `dvc pull --all-commits` may help"
+    if failures:
+        yield f"{failures} earlier commits: their results are not here; `dvc pull --all-commits`?"
 
 
 def _tips() -> Iterator[tuple[str, str]]:
