@@ -1,13 +1,16 @@
 """What a training step costs, and what drawing batches adds: python benchmarks/steps.py.
 
 Every training takes turns with its bare step on one batch in memory, on noise, as arithmetic does
-not look at values. Prints rows of a Markdown table. KERAS_BACKEND=jax measures another backend,
-or an accelerator; with the argument bfloat16 the CNN computes in that.
+not look at values; batches are drawn from a mapped file, augmented and weighted as stages do it.
+Epochs' ends (validation, checkpoint, MLflow) are not part of it. Prints rows of a Markdown table.
+KERAS_BACKEND=jax measures another backend, or an accelerator; with the argument bfloat16 the CNN
+computes in that.
 """
 
 import math
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +22,15 @@ from animals10 import backbones, errors, models, parameters
 from animals10.acceleration import accelerate, set_precision
 from animals10.arrays import Batches, Examples, feed
 from animals10.inference import Predictor
+from animals10.parameters import Augment, Training
 from animals10.seeding import seed_everything
-from animals10.training import compile_model
+from animals10.training import balanced_weights, compile_model
 
 PARAMS = parameters.load(Path(__file__).resolve().parents[1] / "params.yaml")
-SIZE, BATCH, CLASSES, STEPS, ROUNDS = PARAMS.image_size, 32, 10, 40, 5
+SIZE, BATCH, CLASSES, STEPS, ROUNDS = PARAMS.image_size, 32, 10, 64, 5
+COUNT = STEPS * BATCH
+EXECUTION = 32  # steps of the head, as its stage has them
+Weights = dict[int, float] | None
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -55,61 +62,100 @@ def ceiling(side: int = 4096) -> float:
     return 2 * side**3 / min(seconds(multiply) for _ in range(ROUNDS))
 
 
-def measure(name: str, model: keras.Model, examples: Examples, peak: float) -> str:
-    """Train in turns on batches as they are drawn, and on one in memory; return a row."""
-    batches = Batches(examples, BATCH, augment=PARAMS.augment)
+def bare_steps(model: keras.Model, batches: Batches, weights: Weights) -> Callable[[], None]:
+    """Return what trains on the first batch, in memory, as often as an epoch has batches."""
     inputs, labels = (keras.ops.convert_to_tensor(array) for array in batches[0])
-    twin = accelerate(model)
-    compile_model(twin, PARAMS.finetune)
+    if keras.backend.backend() != "tensorflow":
 
-    def bare() -> None:
-        for _ in range(STEPS):
-            loss, _ = twin.train_on_batch(inputs, labels)
-        float(loss)
+        def by_batch() -> None:
+            for _ in range(STEPS):
+                told = model.train_on_batch(inputs, labels, class_weight=weights)
+            float(told[0])
+
+        return by_batch
+    import tensorflow as tf
+
+    batch = (inputs, labels, tf.ones(len(labels))) if weights else (inputs, labels)
+    repeated = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    train = model.make_train_function()
+
+    def by_function() -> None:
+        for _ in range(STEPS // model.steps_per_execution):
+            told = train(repeated)
+        float(told["loss"])
+
+    return by_function
+
+
+def measure(
+    name: str, model: keras.Model, examples: Examples, settings: Training, augment: Augment | None
+) -> str:
+    """Train in turns on batches as they are drawn, and on one in memory; return a row."""
+    batches = Batches(examples, BATCH, augment=augment)
+    weights = balanced_weights(examples.labels) if settings.class_weights else None
+    twin = accelerate(model)
+    compile_model(twin, settings, steps_per_execution=1 if augment else EXECUTION)
 
     def whole() -> None:
-        twin.fit(feed(batches), verbose=0)
+        twin.fit(feed(batches), class_weight=weights, shuffle=False, verbose=0)
 
-    bare()
     whole()
+    bare = bare_steps(twin, batches, weights)
+    bare()
     turns = [(seconds(bare), seconds(whole)) for _ in range(ROUNDS)]
-    fast, slow = (STEPS * BATCH / statistics.median(column) for column in zip(*turns, strict=True))
+    fast, slow = (COUNT / statistics.median(column) for column in zip(*turns, strict=True))
     shares = [one / other for one, other in turns]
     share = f"{statistics.median(shares):.0%} ({min(shares):.0%} to {max(shares):.0%})"
-    done = 3 * operations(model) * fast
-    return (
-        f"| {name} | {fast:,.0f} | {slow:,.0f} | {share} | {done / 1e9:,.0f} | {done / peak:.0%} |"
-    )
+    done = 3 * operations(model)  # forward, and twice as many backward
+    return f"| {name} | {fast:,.0f} | {slow:,.0f} | {share} | {of_peak(done * fast)}"
+
+
+def of_peak(rate: float) -> str:
+    """Return cells with a rate of operations, and its share of a float32 matrix product's."""
+    return f"{rate / 1e9:,.0f} | {rate / ceiling():.0%} |"
+
+
+def measure_features(backbone: keras.Model, images: Examples) -> str:
+    """Ask the frozen backbone about all images; return a row."""
+    predictor = Predictor(backbone)
+    batches = Batches(images, PARAMS.embed.batch_size, shuffle=False)
+    predictor.predict(batches)
+    rate = COUNT / min(seconds(lambda: predictor.predict(batches)) for _ in range(ROUNDS))
+    return f"| features | | {rate:,.0f} | | {of_peak(operations(backbone) * rate)}"
+
+
+def mapped(path: Path, array: np.ndarray) -> np.ndarray:
+    """Write an array; return it mapped from disk, as stages have it."""
+    np.save(path, array)
+    return np.load(path, mmap_mode="r")
 
 
 def main() -> None:
     """Measure what is asked for and print it."""
     seed_everything(0)
     rng = np.random.default_rng(0)
-    count = STEPS * BATCH
-    labels = rng.integers(0, CLASSES, count)
-    images = Examples(rng.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8), labels)
-    peak = ceiling()
+    labels = rng.integers(0, CLASSES, COUNT)
     cnn = models.cnn(SIZE, CLASSES, PARAMS.train_cnn)
-    if "bfloat16" in sys.argv[1:]:
-        set_precision("bfloat16")
-        print(measure("CNN, bfloat16", cnn, images, peak))
-        return
-    print(f"float32 matrix product: {peak / 1e9:,.0f} GFLOP/s; {keras.backend.backend()}")
-    print(measure("CNN", cnn, images, peak), flush=True)
-    backbone = backbones.build("EfficientNetB0", SIZE)
-    predictor = Predictor(backbone)
-    rates = [count / seconds(lambda: predictor.predict(Batches(images, 64))) for _ in range(3)]
-    done = operations(backbone) * statistics.median(rates[1:])
-    print(
-        f"| features | | {statistics.median(rates[1:]):,.0f} | | {done / 1e9:,.0f} "
-        f"| {done / peak:.0%} |",
-        flush=True,
-    )
-    head = models.head(backbone.output_shape[-1], CLASSES, 128, 0.5)
-    model = models.join(backbone, head)
-    backbones.unfreeze(backbone, "all")
-    print(measure("fine-tuning", model, images, peak), flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        pixels = rng.integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
+        images = Examples(mapped(Path(name) / "images.npy", pixels), labels)
+        if "bfloat16" in sys.argv[1:]:
+            set_precision("bfloat16")
+            print(measure("CNN, bfloat16", cnn, images, PARAMS.train_cnn, PARAMS.augment))
+            return
+        print(f"float32 matrix product: {ceiling() / 1e9:,.0f} GFLOP/s; {keras.backend.backend()}")
+        print(measure("CNN", cnn, images, PARAMS.train_cnn, PARAMS.augment), flush=True)
+        backbone = backbones.build("EfficientNetB0", SIZE)
+        print(measure_features(backbone, images), flush=True)
+        width = backbone.output_shape[-1]
+        settings = PARAMS.train_frozen
+        features = rng.normal(size=(COUNT, width)).astype(np.float32)
+        answers = Examples(mapped(Path(name) / "features.npy", features), labels)
+        head = models.head(width, CLASSES, settings.dense, settings.dropout)
+        print(measure("head", head, answers, settings, None), flush=True)
+        model = models.join(backbone, models.head(width, CLASSES, 128, 0.5))
+        backbones.unfreeze(backbone, "all")
+        print(measure("fine-tuning", model, images, PARAMS.finetune, PARAMS.augment), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@
 
 Photos and ImageNet weights are those of ../shared; the photos are enlarged from 136 to 224 pixels
 on the shorter side, as photos are, since decoding them is part of the work. All three ways take
-turns in one run, on the same photos, split, sizes, batch, epochs and networks. The notebooks
-augment whenever they train; the pipeline's head learns from plain photos (`embed.views=0`). Every
-measurement is a row of benchmarks/notebooks/measured.csv, added as soon as it is taken, after those
-of earlier runs; at the end, and without arguments, the ratios are printed.
+turns in one run, another one first in each repetition, on the same photos, split, sizes, batches,
+epochs and networks. The notebooks augment whenever they train; the pipeline's head learns from
+plain photos (`embed.views=0`). Another head costs a notebook, whose process is alive, its epochs
+alone. Every measurement is a row of benchmarks/notebooks/measured.csv, added as soon as it is
+taken, after those of earlier runs; at the end, and without arguments, the ratios are printed: of
+whole repetitions of the newest code that was measured.
 """
 
 import hashlib
@@ -21,6 +23,8 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +44,13 @@ SIDE = 224  # pixels, of the photos' shorter sides
 HEAD = (24_068, {"frozen": 12})
 ALL = (2_400, {"cnn": 12, "frozen": 12, "finetune": 5})
 # Of the head's 12 epochs on all photos, which take notebooks half an hour and are alike, once their
-# accuracy is known.
-HEAD_EPOCHS_RUN = {"frozen": 2}
-HEAD_RATE = 0.0003  # better for photos than 0.001, in all three ways
+# accuracy is known; the others count as the median of these but the first.
+HEAD_EPOCHS_RUN = {"frozen": 3}
+HEAD_RATE = 0.0003  # in all ways; better than 0.001 for the pipeline's features of photos
 STAGES = {"cnn": "train_cnn", "frozen": "train_frozen", "finetune": "finetune"}
 PRECISIONS = {"float32": "", "bfloat16": ", CNN in bfloat16"}  # and what the rows say of it
+# What a notebook's code is made of; of a repetition with other code, nothing can be compared.
+CODE = ("src", "stages", "dvc.yaml", "params.yaml", "requirements.txt", "benchmarks/notebooks/*.py")
 COLUMNS = [
     "work", "way", "repetition", "seconds", "epochs_run", "val_accuracy", "outputs", "revision"
 ]  # fmt: skip
@@ -82,18 +88,28 @@ def clone(folder: Path, photos: Path, epochs: Epochs, precision: str = "float32"
     subprocess.run([*git, "commit", "--quiet", "--all", "-m", "photos"], cwd=folder, check=True)
 
 
+def revision() -> str:
+    """Return the last commit that changed what is measured."""
+    git = ["git", "-C", str(ROOT)]
+    last = subprocess.check_output([*git, "log", "-1", "--format=%h", "--", *CODE], text=True)
+    changed = subprocess.check_output([*git, "status", "--porcelain", "--", *CODE], text=True)
+    return last.strip() + ("-dirty" if changed else "")
+
+
 def prepare(folder: Path, work: tuple[int, Epochs], precision: str) -> None:
-    """Write the photos, if they are not there, and clone the project for them."""
+    """Write photos and clone the project for them, if they are not there."""
     count, epochs = work
     if not (folder / "photos").exists():
         extract(folder / "photos", count)
-    clone(folder / precision, folder / "photos", epochs, precision)
+    if not (folder / precision).exists():
+        clone(folder / precision, folder / "photos", epochs, precision)
+    if not (folder / "laid").exists():
+        timed(["dvc", "repro", "split"], folder / precision)
+        lay_out(folder / precision, folder)
 
 
 def lay_out(project: Path, folder: Path) -> None:
     """Give the notebooks the photos as the pipeline split them: laid/<split>/<class>/<photo>."""
-    if (folder / "laid").exists():
-        return
     table = pd.read_csv(project / "data/splits.csv", keep_default_na=False)
     for path, split in zip(table["path"], table["split"], strict=True):
         if split in ("train", "validation"):
@@ -114,10 +130,12 @@ def timed(command: list[str], folder: Path) -> tuple[float, str]:
     return time.perf_counter() - start, (done.stdout.splitlines() or [""])[-1]
 
 
-def notebook(way: str, project: Path, epochs: Epochs) -> tuple[float, dict[str, Any]]:
+def notebook(
+    way: str, project: Path, epochs: Epochs, policy: str = "float32"
+) -> tuple[float, dict[str, Any]]:
     """Run a notebook on a project's photos; return its seconds, and histories as of `history`."""
     script = [sys.executable, str(HERE / NOTEBOOKS[way]), str(project.parent / "laid")]
-    seconds, told = timed([*script, str(WEIGHTS), json.dumps(epochs)], project)
+    seconds, told = timed([*script, str(WEIGHTS), json.dumps(epochs), policy], project)
     histories = json.loads(told)
     for found in histories.values():
         del found["seconds"][0]  # in which networks are traced
@@ -126,7 +144,8 @@ def notebook(way: str, project: Path, epochs: Epochs) -> tuple[float, dict[str, 
 
 def pipeline(project: Path, target: str) -> float:
     """Run the pipeline up to a stage, from photos alone; return its seconds."""
-    for name in ("data", "models", "metrics", "plots", ".dvc/cache", ".dvc/tmp", "mlruns"):
+    made = ("data", "models", "metrics", "plots", "mlruns", ".dvc/cache", ".dvc/tmp")
+    for name in (*made, ".checkpoints"):
         shutil.rmtree(project / name, ignore_errors=True)
     for name in ("dvc.lock", "mlflow.db"):
         (project / name).unlink(missing_ok=True)
@@ -176,9 +195,9 @@ class Table:
     path = HERE / "measured.csv"
 
     def __init__(self, work: str) -> None:
-        self.revision = provenance.revision()
+        self.revision = revision()
         rows = pd.read_csv(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
-        earlier = rows[rows["work"] == work]
+        earlier = rows[(rows["work"] == work) & (rows["revision"] == self.revision)]
         self.repetition = int(earlier["repetition"].max()) + 1 if len(earlier) else 0
         self.accurate = set(earlier.dropna(subset="val_accuracy")["way"])
 
@@ -191,47 +210,75 @@ class Table:
         print(row, flush=True)
 
 
+def in_turn(ways: list[Callable[[], None]], repetition: int) -> None:
+    """Call all, in each repetition another one first."""
+    first = repetition % len(ways)
+    for way in ways[first:] + ways[:first]:
+        way()
+
+
 def measure_head(folder: Path) -> None:
     """Measure a head from photos on disk, and another head after it."""
+    prepare(folder, HEAD, "float32")
     table, project = Table("head"), folder / "float32"
-    if not project.exists():
-        prepare(folder, HEAD, "float32")
+    ways = [partial(head_in_pipeline, table, project)]
+    ways += [partial(head_in_notebook, table, project, way) for way in NOTEBOOKS]
+    in_turn(ways, table.repetition)
+
+
+def head_in_pipeline(table: Table, project: Path) -> None:
+    """Measure the pipeline's head, and then another by `dvc exp run`."""
     seconds = pipeline(project, "train_frozen")
-    lay_out(project, folder)
     reached = accuracy(history(project, "frozen"))
     table.add("head", "pipeline", seconds, val_accuracy=reached, outputs=outputs(project))
-    change = f"train_frozen.lr={HEAD_RATE * (1 + 0.01 * (1 + table.repetition)):g}"
+    change = f"train_frozen.lr={HEAD_RATE * 1.01:g}"
     seconds, _ = timed(["dvc", "exp", "run", "-S", change, "train_frozen"], project)
     table.add("another head", "pipeline", seconds)
-    for way in NOTEBOOKS:
-        epochs = HEAD_EPOCHS_RUN if way in table.accurate else HEAD[1]
-        seconds, told = notebook(way, project, epochs)
-        seconds += (HEAD[1]["frozen"] - epochs["frozen"]) * told["frozen"]["seconds"][-1]
-        more = {"epochs_run": epochs["frozen"]}
-        if epochs == HEAD[1]:
-            more["val_accuracy"] = accuracy(told["frozen"])
-        for work in ("head", "another head"):  # to a notebook they are the same
-            table.add(work, way, seconds, **more)
+    subprocess.run(["git", "checkout", "--quiet", "params.yaml"], cwd=project, check=True)
+
+
+def head_in_notebook(table: Table, project: Path, way: str) -> None:
+    """Measure a notebook's head; another takes the same epochs again."""
+    epochs = HEAD_EPOCHS_RUN if way in table.accurate else HEAD[1]
+    seconds, told = notebook(way, project, epochs)
+    one = statistics.median(told["frozen"]["seconds"])
+    missing = HEAD[1]["frozen"] - epochs["frozen"]
+    more = {} if missing else {"val_accuracy": accuracy(told["frozen"])}
+    table.add("head", way, seconds + missing * one, epochs_run=epochs["frozen"], **more)
+    table.add("another head", way, HEAD[1]["frozen"] * one, epochs_run=epochs["frozen"])
 
 
 def measure_all(folder: Path) -> None:
     """Measure everything, and the epochs of each training on the way."""
+    for precision in PRECISIONS:
+        prepare(folder, ALL, precision)
     table = Table("everything")
-    for precision, note in PRECISIONS.items():
-        project = folder / precision
-        if not project.exists():
-            prepare(folder, ALL, precision)
-        seconds = pipeline(project, "evaluate")
-        lay_out(project, folder)
-        table.add(f"everything{note}", "pipeline", seconds, outputs=outputs(project))
-        add_epoch(table, f"cnn{note}", "pipeline", history(project, "cnn"))
-    add_epoch(table, "finetune", "pipeline", history(project, "finetune"))
-    for way in NOTEBOOKS:
-        seconds, told = notebook(way, project, ALL[1])
-        for note in PRECISIONS.values():  # the notebooks' is float32
-            table.add(f"everything{note}", way, seconds)
-            add_epoch(table, f"cnn{note}", way, told["cnn"])
-        add_epoch(table, "finetune", way, told["finetune"])
+    ways = [partial(all_in_pipeline, table, folder / name, name) for name in PRECISIONS]
+    ways += [partial(all_in_notebook, table, folder / "float32", way) for way in NOTEBOOKS]
+    in_turn(ways, table.repetition)
+
+
+def all_in_pipeline(table: Table, project: Path, precision: str) -> None:
+    """Measure the pipeline, its CNN in some precision."""
+    note = PRECISIONS[precision]
+    seconds = pipeline(project, "evaluate")
+    table.add(f"everything{note}", "pipeline", seconds, outputs=outputs(project))
+    add_epoch(table, f"cnn{note}", "pipeline", history(project, "cnn"))
+    if precision == "bfloat16":
+        add_epoch(table, "cnn, all in bfloat16", "pipeline", history(project, "cnn"))
+    else:
+        add_epoch(table, "finetune", "pipeline", history(project, "finetune"))
+
+
+def all_in_notebook(table: Table, project: Path, way: str) -> None:
+    """Measure a notebook, in float32 as notebooks are written; its CNN also in bfloat16."""
+    seconds, told = notebook(way, project, ALL[1])
+    for note in PRECISIONS.values():
+        table.add(f"everything{note}", way, seconds)
+        add_epoch(table, f"cnn{note}", way, told["cnn"])
+    add_epoch(table, "finetune", way, told["finetune"])
+    _, told = notebook(way, project, {"cnn": 3}, "mixed_bfloat16")
+    add_epoch(table, "cnn, all in bfloat16", way, told["cnn"])
 
 
 def add_epoch(table: Table, work: str, way: str, told: dict[str, list[float]]) -> None:
@@ -243,9 +290,13 @@ def add_epoch(table: Table, work: str, way: str, told: dict[str, list[float]]) -
 def ratios() -> pd.DataFrame:
     """Return what each work takes, and how much longer in the notebooks: median (least to most).
 
-    Times of one repetition are compared with each other.
+    Times of one repetition are compared with each other; repetitions that were cut off, and those
+    of older code, do not count.
     """
     measured = pd.read_csv(HERE / "measured.csv")
+    measured = measured[measured["revision"] == measured["revision"].iloc[-1]]
+    whole = measured.groupby(["work", "repetition"])["way"].transform("nunique") == 3
+    measured = measured[whole]
     medians = measured.groupby(["work", "repetition", "way"])[["seconds", "val_accuracy"]].median()
     seconds, accuracies = (medians[name].unstack("way") for name in medians.columns)
     table = pd.DataFrame({"pipeline, s": seconds["pipeline"].groupby("work").median().round(1)})

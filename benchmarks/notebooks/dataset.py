@@ -1,9 +1,10 @@
 """(b) Today's way: image_dataset_from_directory, cached, prefetched, Keras's augmentation layers.
 
-PYTHONPATH=src python benchmarks/notebooks/dataset.py <folder> <weights> <epochs>
+PYTHONPATH=src python benchmarks/notebooks/dataset.py <folder> <weights> <epochs> <policy>
 """
 
 import sys
+from functools import partial
 from typing import Any
 
 import keras
@@ -26,14 +27,11 @@ def feeds(folder: str) -> tuple[Any, Any]:
             layers.RandomShear(AUGMENT.shear / 90, AUGMENT.shear / 90),
         ]
     )
-    common = {
-        "image_size": (networks.SIZE, networks.SIZE),
-        "batch_size": networks.BATCH,
-    }
-    train = keras.utils.image_dataset_from_directory(f"{folder}/train", seed=1, **common)
-    validation = keras.utils.image_dataset_from_directory(
-        f"{folder}/validation", shuffle=False, **common
+    read = partial(
+        keras.utils.image_dataset_from_directory, image_size=(networks.SIZE, networks.SIZE)
     )
+    train = read(f"{folder}/train", batch_size=networks.BATCH, seed=1)
+    validation = read(f"{folder}/validation", batch_size=networks.VALIDATION_BATCH, shuffle=False)
     # As Keras's own guides have it: batches, which the cache has fixed, in a new order each epoch.
     augmented = (
         train.cache()

@@ -1,6 +1,6 @@
 """(a) The study's way: ImageDataGenerator decodes and augments every image in every epoch.
 
-PYTHONPATH=src python benchmarks/notebooks/generator.py <folder> <weights> <epochs>
+PYTHONPATH=src python benchmarks/notebooks/generator.py <folder> <weights> <epochs> <policy>
 
 Its known bugs are mended: 0..255 for every network, augmentation of the training images alone,
 labels and predictions of one pass, batch normalization fixed while fine-tuning.
@@ -28,12 +28,14 @@ def feeds(folder: str) -> tuple[Any, Any]:
     )
     common = {
         "target_size": (networks.SIZE, networks.SIZE),
-        "batch_size": networks.BATCH,
         "class_mode": "sparse",
     }
+    train, validation = f"{folder}/train", f"{folder}/validation"
     return (
-        augmented.flow_from_directory(f"{folder}/train", seed=1, **common),
-        ImageDataGenerator().flow_from_directory(f"{folder}/validation", shuffle=False, **common),
+        augmented.flow_from_directory(train, batch_size=networks.BATCH, seed=1, **common),
+        ImageDataGenerator().flow_from_directory(
+            validation, batch_size=networks.VALIDATION_BATCH, shuffle=False, **common
+        ),
     )
 
 

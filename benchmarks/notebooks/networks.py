@@ -12,7 +12,8 @@ from animals10 import backbones, models, parameters
 
 PARAMS = parameters.load()
 SIZE = PARAMS.image_size
-BATCH = 32
+BATCH = PARAMS.train_cnn.batch_size
+VALIDATION_BATCH = 64  # as `training.fit` has it
 
 
 def cnn(classes: int) -> keras.Model:

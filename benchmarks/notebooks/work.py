@@ -31,7 +31,7 @@ class Clock(keras.callbacks.Callback):
         self.seconds.append(time.perf_counter() - self.start)
 
 
-def main(feeds: Feeds, folder: str, weights: str, epochs: str) -> None:
+def main(feeds: Feeds, folder: str, weights: str, epochs: str, policy: str) -> None:
     """Train the networks of which `epochs`, as JSON, has a number; print their histories as JSON.
 
     Args:
@@ -39,7 +39,9 @@ def main(feeds: Feeds, folder: str, weights: str, epochs: str) -> None:
         folder: with `train` and `validation`, a folder per class in each.
         weights: file of the backbone.
         epochs: of `cnn`, `frozen` and `finetune`, which needs `frozen`.
+        policy: Keras's for all layers, say `mixed_bfloat16`.
     """
+    keras.mixed_precision.set_global_policy(policy)
     keras.utils.set_random_seed(1)
     chosen = json.loads(epochs)
     train, validation = feeds(folder)
