@@ -56,18 +56,6 @@ def test_a_killed_stage_ends_as_if_never_killed(elsewhere: Path, stage: str, unt
     assert epochs(elsewhere, stage) <= 2
 
 
-def test_an_emptied_dvc_lock_costs_no_training(elsewhere: Path) -> None:
-    """As DVC leaves it when it is killed while it writes it."""
-    expected = fingerprint(elsewhere)
-    (elsewhere / "dvc.lock").write_text("")
-    shell = shell_in(elsewhere)
-    repair = ("env", "PYTHONPATH=src", "python", "-m", "animals10", "repair")
-    assert shell(*repair).startswith("dvc.lock was cut off")
-    assert shell(*repair) == ""
-    assert stages_run(shell("dvc", "repro")) == ["evaluate"]
-    assert fingerprint(elsewhere) == expected
-
-
 def in_a_namespace(script: str, project: Path, folder: Path) -> str:
     """Run a script that may mount file systems, which nothing outside it sees."""
     if subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode:

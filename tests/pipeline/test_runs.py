@@ -18,6 +18,7 @@ import mlflow
 import pandas as pd
 import pytest
 from conftest import picture
+from pipeline.killing import fingerprint
 from pipeline.project import ENVIRONMENT, copy_project, shell_in, stages_run
 
 
@@ -76,6 +77,18 @@ def test_nothing_changed_runs_nothing(project: Path) -> None:
     assert "Data and pipelines are up to date" in shell_in(project)("dvc", "repro")
 
 
+def test_an_emptied_dvc_lock_costs_no_training(project: Path) -> None:
+    """As DVC leaves it when it is killed while it writes it."""
+    expected = fingerprint(project)
+    (project / "dvc.lock").write_text("")
+    shell = shell_in(project)
+    repair = ("env", "PYTHONPATH=src", "python", "-m", "animals10", "repair")
+    assert shell(*repair).startswith("dvc.lock was cut off")
+    assert shell(*repair) == ""
+    assert stages_run(shell("dvc", "repro")) == ["evaluate"]
+    assert fingerprint(project) == expected
+
+
 def test_the_page_of_plots_is_made(project: Path, tmp_path: Path) -> None:
     shell_in(project)("dvc", "plots", "show", "--out", str(tmp_path / "page"))
     page = (tmp_path / "page" / "index.html").read_text()
@@ -127,12 +140,12 @@ def test_why_tells_what_made_a_model(project: Path) -> None:
 
 def test_an_experiment_reruns_only_what_its_parameter_touches(project: Path) -> None:
     shell = shell_in(project)
-    head = shell("dvc", "exp", "run", "--name", "head", "-S", "train_frozen.dropout=0.3")
-    assert stages_run(head) == ["train_frozen", "finetune", "evaluate"]
-    assert "train_frozen.dropout" in shell("dvc", "params", "diff")
+    tuned = shell("dvc", "exp", "run", "--name", "tuned", "-S", "finetune.lr=3e-5")
+    assert stages_run(tuned) == ["finetune", "evaluate"]
+    assert "finetune.lr" in shell("dvc", "params", "diff")
     assert "metrics/evaluate.json" in shell("dvc", "metrics", "diff", "--all")
     shell("dvc", "plots", "diff", "HEAD", "--out", "page")
-    assert "head" in set(mlflow_runs(project)["tags.experiment"])
+    assert "tuned" in set(mlflow_runs(project)["tags.experiment"])
     shell("git", "checkout", "--quiet", ".")
     shell("dvc", "checkout", "--quiet")
 
@@ -146,10 +159,10 @@ def test_temporary_and_queued_experiments_run_their_own_code_and_share_the_store
     script.write_text(
         text.replace("def main() -> None:", 'print("CHANGED")\n\n\ndef main() -> None:')
     )
-    shell("dvc", "exp", "run", "--queue", "--name", "first", "-S", "finetune.lr=2e-5")
+    shell("dvc", "exp", "run", "--queue", "--name", "first", "-S", "train_cnn.lr=2e-3")
     script.write_text(text)
-    temporary = shell("dvc", "exp", "run", "--temp", "--name", "second", "-S", "finetune.lr=4e-5")
-    assert stages_run(temporary) == ["finetune", "evaluate"]
+    temporary = shell("dvc", "exp", "run", "--temp", "--name", "second", "-S", "train_cnn.lr=4e-3")
+    assert stages_run(temporary) == ["train_cnn", "evaluate"]
     assert "CHANGED" not in temporary
     shell("dvc", "queue", "start", "--jobs", "1")
     assert "CHANGED" in shell("dvc", "queue", "logs", "--follow", "first")
@@ -161,19 +174,20 @@ def test_temporary_and_queued_experiments_run_their_own_code_and_share_the_store
     runs = mlflow_runs(project)
     for name in ("first", "second"):
         stages = runs[runs["tags.experiment"] == name]["tags.mlflow.runName"]
-        assert set(stages) == {name, "finetune", "evaluate"}
+        assert set(stages) == {name, "train_cnn", "evaluate"}
 
 
 def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
     shell = shell_in(project)
     earlier = shell("git", "rev-parse", "HEAD")[:7]
-    shell("dvc", "exp", "apply", "head")
-    shell("git", "commit", "--quiet", "--all", "--message", "head is better")
+    shell("dvc", "exp", "apply", "tuned")
+    shell("git", "commit", "--quiet", "--all", "--message", "tuned is better")
+    shell("dvc", "exp", "remove", "first")
     recorded = mlflow_runs(project)
     store = "MLFLOW_TRACKING_URI=sqlite:///rebuilt.db"
     command = ("env", store, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
     first = shell(*command)
-    for name in ("head", "first", "second", earlier):
+    for name in ("tuned", "second", earlier):
         assert f"{name}: recorded train_cnn, train_frozen, finetune, evaluate" in first
     runs = mlflow_runs(project, "rebuilt.db")
     stages = runs[runs["tags.level"] == "stage"]
@@ -184,8 +198,8 @@ def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
         before, after = (table.set_index(keys)[column].dropna() for table in (recorded, runs))
         for key in before.index.intersection(after.index):
             assert after[key] == pytest.approx(before[key], abs=2e-6)
-    told = re.findall(r"^(?:head|first|second|workspace|[0-9a-f]{7}): (.*)$", shell(*command), re.M)
-    assert told == ["complete"] * 5
+    told = re.findall(r"^(?:tuned|second|workspace|[0-9a-f]{7}): (.*)$", shell(*command), re.M)
+    assert told == ["complete"] * 4
     assert len(mlflow_runs(project, "rebuilt.db")) == len(runs)
 
 
