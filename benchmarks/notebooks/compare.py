@@ -184,6 +184,11 @@ def accuracy(told: dict[str, list[float]]) -> float:
     return round(told["val_accuracy"][told["val_loss"].index(min(told["val_loss"]))], 4)
 
 
+def read_rows(path: Path) -> pd.DataFrame:
+    """Read measured rows."""
+    return pd.read_csv(path, dtype={"revision": str})  # 447e525 is no number
+
+
 class Table:
     """benchmarks/notebooks/measured.csv.
 
@@ -196,7 +201,7 @@ class Table:
 
     def __init__(self, work: str) -> None:
         self.revision = revision()
-        rows = pd.read_csv(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
+        rows = read_rows(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
         earlier = rows[(rows["work"] == work) & (rows["revision"] == self.revision)]
         self.repetition = int(earlier["repetition"].max()) + 1 if len(earlier) else 0
         self.accurate = set(earlier.dropna(subset="val_accuracy")["way"])
@@ -293,7 +298,7 @@ def ratios() -> pd.DataFrame:
     Times of one repetition are compared with each other; repetitions that were cut off, and those
     of older code, do not count.
     """
-    measured = pd.read_csv(HERE / "measured.csv")
+    measured = read_rows(Table.path)
     measured = measured[measured["revision"] == measured["revision"].iloc[-1]]
     whole = measured.groupby(["work", "repetition"])["way"].transform("nunique") == 3
     measured = measured[whole]
