@@ -5,15 +5,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
+from dvc.dvcfile import LOCK_FILE, Lockfile
+from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
-from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-from voluptuous import Invalid
 
 from animals10.errors import UserError
 
-_LOCK, _RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
+_RWLOCK = Path(".dvc/tmp/rwlock")
 _OUTPUTS = ("data", "models", "metrics", "plots")
 _OLD = 3600  # seconds
 
@@ -31,14 +30,17 @@ def repair() -> Iterator[str]:
     Raises:
         UserError: DVC is at work.
     """
+    repo = Repo()
+    readers = {
+        Path(LOCK_FILE): Lockfile(repo, LOCK_FILE).load,
+        _RWLOCK: lambda: json.loads(_RWLOCK.read_text(encoding="utf-8")),
+    }
     try:
-        with Repo().lock:  # under which DVC writes dvc.lock
-            for path, read in ((_LOCK, _read_lock), (_RWLOCK, json.loads)):
+        with repo.lock:  # under which DVC writes dvc.lock
+            for path in filter(Path.is_file, readers):
                 try:
-                    read(path.read_text(encoding="utf-8"))
-                except FileNotFoundError:
-                    continue
-                except (ValueError, yaml.YAMLError, Invalid):
+                    readers[path]()
+                except (DvcException, ValueError):
                     path.unlink()
                     yield f"{path} was cut off by a kill or a full disk, and is removed"
     except LockError:
@@ -46,7 +48,3 @@ def repair() -> Iterator[str]:
     for path in (path for name in _OUTPUTS for path in Path(name).rglob(".*.tmp")):
         if time.time() - path.stat().st_mtime > _OLD:
             path.unlink(missing_ok=True)
-
-
-def _read_lock(text: str) -> None:
-    COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
