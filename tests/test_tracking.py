@@ -237,7 +237,9 @@ def test_a_training_leaves_its_files_curves_and_model(
     losses = mlflow.MlflowClient().get_metric_history(run["run_id"], "loss")
     assert [(metric.step, metric.value) for metric in losses] == [(1, 2.0), (2, 1.0)]
     (logged,) = mlflow.search_logged_models([run["experiment_id"]], output_format="list")
-    assert logged.name == "cnn"
+    assert (logged.name, logged.status) == ("cnn", "READY")
+    assert {metric.key: metric.value for metric in logged.metrics}["best_val_accuracy"] == 0.3
+    assert logged.params["lr"] == "0.001"
     loaded = mlflow.pyfunc.load_model(logged.model_uri)
     assert loaded.metadata.signature.inputs.inputs[0].shape == (-1, 16, 16, 3)
     example = np.zeros((1, 16, 16, 3), "uint8")

@@ -5,6 +5,7 @@ completes the record from the files that the pipeline leaves.
 """
 
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,8 +17,8 @@ import keras
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities import Metric, Param
-from mlflow.models import ModelSignature
+from mlflow.entities import LoggedModelOutput, Metric, Param
+from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from animals10 import provenance, store
@@ -90,10 +91,18 @@ class Record:
             params = [Param(key, str(value)) for key, value in store.flat(chosen, ".").items()]
             self.client.log_batch(run_id, params=params)
 
-    def log_metrics(self, values: dict[str, float], step: int = 0, parent: bool = False) -> None:
-        """Log metrics to the stage's run, or to its experiment's."""
+    def log_metrics(
+        self,
+        values: dict[str, float],
+        step: int = 0,
+        parent: bool = False,
+        model: str | None = None,
+    ) -> None:
+        """Log metrics to the stage's run or to its experiment's, and to a logged model."""
         now = int(1000 * time.time())
-        metrics = [Metric(key, float(value), now, step) for key, value in values.items()]
+        metrics = [
+            Metric(key, float(value), now, step, model_id=model) for key, value in values.items()
+        ]
         self.client.log_batch(self.parent_id if parent else self.run_id, metrics=metrics)
 
     def log_files(self, names: Iterable[str], folder: Path = Path()) -> None:
@@ -183,8 +192,8 @@ def log_training(record: Record, stage: str, folder: Path = Path(), curves: bool
             {str(key): value for key, value in row.items() if key != "epoch"}, int(row["epoch"])
         )
     best = history.iloc[int(history["val_loss"].to_numpy().argmin())].drop("lr").to_dict()
-    record.log_metrics({f"best_{key}": value for key, value in best.items()})
-    _log_model(record, name, folder)
+    number = _log_model(record, name, folder)
+    record.log_metrics({f"best_{key}": value for key, value in best.items()}, model=number)
     record.log_files(files, folder)
     record.complete(folder / "models" / f"{name}.keras")
 
@@ -213,23 +222,39 @@ def log_benchmark(name: str, results: dict[Any, Any], files: Iterable[Path]) -> 
         ) from None
 
 
-def _log_model(record: Record, name: str, folder: Path) -> None:
-    model = keras.saving.load_model(folder / "models" / f"{name}.keras", safe_mode=True)
-    example = np.zeros((1, *model.input_shape[1:]), np.uint8)
-    tags = record.client.get_run(record.run_id).data.tags
+def _log_model(record: Record, name: str, folder: Path) -> str:
+    """Log a model, and return the number that MLflow gives it.
+
+    Not by `log_model`, which then loads it again and asks it the example: 5 s for EfficientNetB0,
+    and MLflow 3.17's TensorFlow flavor refuses the argument that would keep it from that.
+    """
+    client, run = record.client, record.client.get_run(record.run_id)
+    place, params = run.info.experiment_id, run.data.params
+    logged = client.create_logged_model(place, name, record.run_id, params=params)
+    about = Model(logged.artifact_location, record.run_id, model_id=logged.model_id)
+    tags = {key: run.data.tags[key] for key in _TRAVELLING if key in run.data.tags}
+    with tempfile.TemporaryDirectory() as temporary:
+        saved = str(Path(temporary) / "model")
+        _save_model(folder / "models" / f"{name}.keras", saved, about, tags)
+        client.log_model_artifacts(logged.model_id, saved)
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(record.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged.model_id
+
+
+def _save_model(file: Path, target: str, about: Model, tags: dict[str, str]) -> None:
+    model = keras.saving.load_model(file, safe_mode=True)
     # Of MLflow 3.17's two flavours for Keras, `mlflow.keras` fails on any input example.
-    with mlflow.start_run(run_id=record.run_id):
-        mlflow.tensorflow.log_model(
-            model,
-            name=name,
-            signature=ModelSignature(
-                Schema([TensorSpec(np.dtype(np.uint8), (-1, *model.input_shape[1:]))]),
-                Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
-            ),
-            input_example=example,
-            # Where the model comes from travels with it.
-            metadata={key: tags[key] for key in _TRAVELLING if key in tags}
-            | provenance.contents(folder),
-            # Given, since MLflow finds them otherwise by loading the model in a new process.
-            pip_requirements=mlflow.tensorflow.get_default_pip_requirements(),
-        )
+    mlflow.tensorflow.save_model(
+        model,
+        target,
+        mlflow_model=about,
+        signature=ModelSignature(
+            Schema([TensorSpec(np.dtype(np.uint8), (-1, *model.input_shape[1:]))]),
+            Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
+        ),
+        input_example=np.zeros((1, *model.input_shape[1:]), np.uint8),
+        metadata=tags | provenance.contents(file.parents[1]),  # travel with the model
+        # Given, since MLflow finds them otherwise by loading the model in a new process.
+        pip_requirements=mlflow.tensorflow.get_default_pip_requirements(),
+    )
