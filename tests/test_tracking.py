@@ -6,6 +6,7 @@ import platform
 import random
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,22 @@ def test_a_server_that_hangs_costs_seconds(
                 tracking.epoch_logger(record).on_epoch_end(epoch, {"loss": 2.0})
         assert time.perf_counter() - start < 15
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_model_that_cannot_be_logged_leaves_none_in_the_store(project: Path) -> None:
+    """Its run keeps its metrics, and is deleted with the model when the stage runs again."""
+    for name in ("metrics", "models", "plots/history"):
+        (project / name).mkdir(parents=True, exist_ok=True)
+    table = "epoch,loss,accuracy,val_loss,val_accuracy,lr\n1,2.0,0.1,2.0,0.3,0.1\n"
+    (project / "plots/history/cnn.csv").write_text(table)
+    (project / "models/cnn.keras").write_bytes(b"")
+    for _ in range(2):
+        with tracking.stage_run("train_cnn") as record:
+            record.attempt(partial(tracking.log_training, record, "train_cnn"))
+    run = runs()[lambda table: table["tags.mlflow.runName"] == "train_cnn"].iloc[0]
+    assert run["metrics.best_val_accuracy"] == 0.3
+    (logged,) = mlflow.search_logged_models([run["experiment_id"]], output_format="list")
+    assert logged.source_run_id == run["run_id"]
 
 
 # MLflow's own, when it loads a model

@@ -1,5 +1,6 @@
 """Work in other processes: in threads it would wait for Python's lock."""
 
+import gc
 import os
 import signal
 from collections import deque
@@ -126,4 +127,5 @@ def _begin(parent: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    gc.enable()  # which a process that is not forked has disabled for the imports
     errors.follow_parent(parent)

@@ -17,7 +17,7 @@ import keras
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities import LoggedModelOutput, Metric, Param
+from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Param
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
@@ -192,8 +192,10 @@ def log_training(record: Record, stage: str, folder: Path = Path(), curves: bool
             {str(key): value for key, value in row.items() if key != "epoch"}, int(row["epoch"])
         )
     best = history.iloc[int(history["val_loss"].to_numpy().argmin())].drop("lr").to_dict()
-    number = _log_model(record, name, folder)
-    record.log_metrics({f"best_{key}": value for key, value in best.items()}, model=number)
+    logged = _begin_model(record, name)
+    metrics = {f"best_{key}": value for key, value in best.items()}
+    record.log_metrics(metrics, model=logged.model_id)
+    _log_model(record, logged, folder)
     record.log_files(files, folder)
     record.complete(folder / "models" / f"{name}.keras")
 
@@ -222,39 +224,40 @@ def log_benchmark(name: str, results: dict[Any, Any], files: Iterable[Path]) -> 
         ) from None
 
 
-def _log_model(record: Record, name: str, folder: Path) -> str:
-    """Log a model, and return the number that MLflow gives it.
+def _begin_model(record: Record, name: str) -> LoggedModel:
+    """Make a logged model that is the run's from the first, so that it is deleted with it."""
+    run = record.client.get_run(record.run_id)
+    logged = record.client.create_logged_model(
+        run.info.experiment_id, name, record.run_id, params=run.data.params
+    )
+    record.client.log_outputs(record.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged
 
-    Not by `log_model`, which then loads it again and asks it the example: 5 s for EfficientNetB0,
-    and MLflow 3.17's TensorFlow flavor refuses the argument that would keep it from that.
-    """
-    client, run = record.client, record.client.get_run(record.run_id)
-    place, params = run.info.experiment_id, run.data.params
-    logged = client.create_logged_model(place, name, record.run_id, params=params)
-    about = Model(logged.artifact_location, record.run_id, model_id=logged.model_id)
-    tags = {key: run.data.tags[key] for key in _TRAVELLING if key in run.data.tags}
+
+def _log_model(record: Record, logged: LoggedModel, folder: Path) -> None:
+    # Not `log_model`, which then loads it again and asks it the example: 5 s for EfficientNetB0,
+    # and MLflow 3.17's TensorFlow flavor refuses the argument that would keep it from that.
+    model = keras.saving.load_model(folder / "models" / f"{logged.name}.keras", safe_mode=True)
+    number, tags = logged.model_id, record.client.get_run(record.run_id).data.tags
     with tempfile.TemporaryDirectory() as temporary:
         saved = str(Path(temporary) / "model")
-        _save_model(folder / "models" / f"{name}.keras", saved, about, tags)
-        client.log_model_artifacts(logged.model_id, saved)
-    client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(record.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return logged.model_id
-
-
-def _save_model(file: Path, target: str, about: Model, tags: dict[str, str]) -> None:
-    model = keras.saving.load_model(file, safe_mode=True)
-    # Of MLflow 3.17's two flavours for Keras, `mlflow.keras` fails on any input example.
-    mlflow.tensorflow.save_model(
-        model,
-        target,
-        mlflow_model=about,
-        signature=ModelSignature(
-            Schema([TensorSpec(np.dtype(np.uint8), (-1, *model.input_shape[1:]))]),
-            Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
-        ),
-        input_example=np.zeros((1, *model.input_shape[1:]), np.uint8),
-        metadata=tags | provenance.contents(file.parents[1]),  # travel with the model
-        # Given, since MLflow finds them otherwise by loading the model in a new process.
-        pip_requirements=mlflow.tensorflow.get_default_pip_requirements(),
-    )
+        # Of MLflow 3.17's two flavours for Keras, `mlflow.keras` fails on any input example.
+        mlflow.tensorflow.save_model(
+            model,
+            saved,
+            mlflow_model=Model(
+                logged.artifact_location, record.run_id, model_uuid=number, model_id=number
+            ),
+            signature=ModelSignature(
+                Schema([TensorSpec(np.dtype(np.uint8), (-1, *model.input_shape[1:]))]),
+                Schema([TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))]),
+            ),
+            input_example=np.zeros((1, *model.input_shape[1:]), np.uint8),
+            # Where the model comes from travels with it.
+            metadata={key: tags[key] for key in _TRAVELLING if key in tags}
+            | provenance.contents(folder),
+            # Given, since MLflow finds them otherwise by loading the model in a new process.
+            pip_requirements=mlflow.tensorflow.get_default_pip_requirements(),
+        )
+        record.client.log_model_artifacts(number, saved)
+    record.client.finalize_logged_model(number, "READY")
