@@ -38,7 +38,7 @@ def main() -> None:
         project, empty = Path(name) / "project", Path(name) / "empty"
         scale.clone(project, 24_068)
         for stage in ("fetch", "split"):
-            begin = f"import runpy; runpy.run_path('stages/{stage}.py', run_name='begun')"
+            begin = f"import os, runpy; runpy.run_path('stages/{stage}.py'); os._exit(0)"
             command = ["env", "PYTHONPATH=src", sys.executable, "-c", begin]
             tell(f"until {stage} begins", [seconds(command, project) for _ in range(TIMES)])
         subprocess.run(["dvc", "repro"], cwd=project, check=True)

@@ -1,7 +1,8 @@
 """What a training step costs, and what drawing batches adds: python benchmarks/steps.py.
 
 Every training takes turns with its bare step on one batch in memory, on noise, as arithmetic does
-not look at values; batches are drawn from a mapped file, augmented and weighted as stages do it.
+not look at values; batches are drawn from a mapped file and weighted as stages do it, images in
+views of all kinds, which cost most (`train_cnn.augment=all`).
 Epochs' ends (validation, checkpoint, MLflow) are not part of it. Prints rows of a Markdown table.
 KERAS_BACKEND=jax measures another backend, or an accelerator; with the argument bfloat16 the CNN
 computes in that.
@@ -52,7 +53,7 @@ def operations(model: keras.Model) -> float:
 
 
 def ceiling(side: int = 4096) -> float:
-    """Return the machine's rate of a float32 matrix product, in operations a second."""
+    """Return the machine's best rate of a float32 matrix product, in operations a second."""
     matrix = keras.ops.convert_to_tensor(np.random.default_rng(0).random((side, side), "float32"))
 
     def multiply() -> float:
@@ -120,7 +121,8 @@ def measure_features(backbone: keras.Model, images: Examples) -> str:
     predictor = Predictor(backbone)
     batches = Batches(images, PARAMS.embed.batch_size, shuffle=False)
     predictor.predict(batches)
-    rate = COUNT / min(seconds(lambda: predictor.predict(batches)) for _ in range(ROUNDS))
+    taken = [seconds(lambda: predictor.predict(batches)) for _ in range(ROUNDS)]
+    rate = COUNT / statistics.median(taken)
     return f"| features | | {rate:,.0f} | | {of_peak(operations(backbone) * rate)}"
 
 

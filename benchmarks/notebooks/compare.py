@@ -202,9 +202,11 @@ class Table:
     def __init__(self, work: str) -> None:
         self.revision = revision()
         rows = read_rows(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
-        earlier = rows[(rows["work"] == work) & (rows["revision"] == self.revision)]
+        same = rows["work"].str.contains("head") == (work == "head")
+        earlier = rows[same & (rows["revision"] == self.revision)]
         self.repetition = int(earlier["repetition"].max()) + 1 if len(earlier) else 0
-        self.accurate = set(earlier.dropna(subset="val_accuracy")["way"])
+        known = earlier[earlier["work"] == work].dropna(subset="val_accuracy")
+        self.accurate = set(known["way"])
 
     def add(self, work: str, way: str, seconds: float, **more: object) -> None:
         """Add a row; what is not given in `more` stays empty."""
@@ -295,15 +297,15 @@ def add_epoch(table: Table, work: str, way: str, told: dict[str, list[float]]) -
 def ratios() -> pd.DataFrame:
     """Return what each work takes, and how much longer in the notebooks: median (least to most).
 
-    Times of one repetition are compared with each other; repetitions that were cut off, and those
-    of older code, do not count.
+    Times of one repetition are compared with each other; those of repetitions that were cut off,
+    and all of older code, do not count.
     """
     measured = read_rows(Table.path)
     measured = measured[measured["revision"] == measured["revision"].iloc[-1]]
+    accuracies = measured.groupby(["work", "way"])["val_accuracy"].median().unstack("way")
     whole = measured.groupby(["work", "repetition"])["way"].transform("nunique") == 3
-    measured = measured[whole]
-    medians = measured.groupby(["work", "repetition", "way"])[["seconds", "val_accuracy"]].median()
-    seconds, accuracies = (medians[name].unstack("way") for name in medians.columns)
+    taken = measured[whole].groupby(["work", "repetition", "way"])["seconds"]
+    seconds = taken.median().unstack("way")
     table = pd.DataFrame({"pipeline, s": seconds["pipeline"].groupby("work").median().round(1)})
     for way in NOTEBOOKS:
         by_work = (seconds[way] / seconds["pipeline"]).groupby("work")
@@ -312,7 +314,7 @@ def ratios() -> pd.DataFrame:
         table[f"against ({way})"] = [
             f"{a:.1f} x ({b:.1f} to {c:.1f})" for a, b, c in zip(middle, least, most, strict=True)
         ]
-    return table.join(accuracies.groupby("work").median().round(3).add_prefix("accuracy, "))
+    return table.join(accuracies.round(3).add_prefix("accuracy, "))
 
 
 def main() -> None:

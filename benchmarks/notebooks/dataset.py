@@ -3,6 +3,7 @@
 PYTHONPATH=src python benchmarks/notebooks/dataset.py <folder> <weights> <epochs> <policy>
 """
 
+import math
 import sys
 from functools import partial
 from typing import Any
@@ -18,13 +19,15 @@ AUGMENT = networks.PARAMS.augment
 
 def feeds(folder: str) -> tuple[Any, Any]:
     """Return the training and validation images as datasets."""
+    exact = {"dtype": "float32"}  # whatever the network computes in
+    shear = math.tan(math.radians(AUGMENT.shear))
     augment = keras.Sequential(
         [
-            layers.RandomFlip("horizontal"),
-            layers.RandomRotation(AUGMENT.rotation / 360),
-            layers.RandomTranslation(AUGMENT.shift, AUGMENT.shift),
-            layers.RandomZoom(AUGMENT.zoom),
-            layers.RandomShear(AUGMENT.shear / 90, AUGMENT.shear / 90),
+            layers.RandomFlip("horizontal", **exact),
+            layers.RandomRotation(AUGMENT.rotation / 360, **exact),
+            layers.RandomTranslation(AUGMENT.shift, AUGMENT.shift, **exact),
+            layers.RandomZoom(AUGMENT.zoom, **exact),
+            layers.RandomShear(shear, 0.0, **exact),  # about a corner, as Keras has it
         ]
     )
     read = partial(
