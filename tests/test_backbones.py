@@ -13,7 +13,7 @@ from animals10.parameters import SMALLEST_IMAGE, BackboneName
 from animals10.seeding import seed_everything
 
 # One of each kind of preprocessing; the others take minutes and are marked slow.
-QUICK = {"VGG16", "MobileNetV3Small", "EfficientNetB0"}
+QUICK = {"VGG16", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0"}
 
 
 def images(size: int, count: int = 3) -> np.ndarray:
