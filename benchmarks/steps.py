@@ -89,13 +89,18 @@ def bare_steps(model: keras.Model, batches: Batches, weights: Weights) -> Callab
 
 
 def measure(
-    name: str, model: keras.Model, examples: Examples, settings: Training, augment: Augment | None
+    name: str,
+    model: keras.Model,
+    examples: Examples,
+    settings: Training,
+    augment: Augment | None,
+    execution: int = 1,
 ) -> str:
     """Train in turns on batches as they are drawn, and on one in memory; return a row."""
     batches = Batches(examples, BATCH, augment=augment)
     weights = balanced_weights(examples.labels) if settings.class_weights else None
     twin = accelerate(model)
-    compile_model(twin, settings, steps_per_execution=1 if augment else EXECUTION)
+    compile_model(twin, settings, steps_per_execution=execution)
 
     def whole() -> None:
         twin.fit(feed(batches), class_weight=weights, shuffle=False, verbose=0)
@@ -154,10 +159,26 @@ def main() -> None:
         features = rng.normal(size=(COUNT, width)).astype(np.float32)
         answers = Examples(mapped(Path(name) / "features.npy", features), labels)
         head = models.head(width, CLASSES, settings.dense, settings.dropout)
-        print(measure("head", head, answers, settings, None), flush=True)
-        model = models.join(backbone, models.head(width, CLASSES, 128, 0.5))
-        backbones.unfreeze(backbone, "all")
-        print(measure("fine-tuning", model, images, PARAMS.finetune, PARAMS.augment), flush=True)
+        print(measure("head", head, answers, settings, None, EXECUTION), flush=True)
+        measure_finetuning(backbone, images, Path(name))
+
+
+def measure_finetuning(backbone: keras.Model, images: Examples, folder: Path) -> None:
+    """Print what it costs to train all, upper blocks, and these on answers of the lower ones."""
+    head = models.head(backbone.output_shape[-1], CLASSES, 128, 0.5)
+    model, settings = models.join(backbone, head), PARAMS.finetune
+    for first in ("all", "block6a", "block7a"):
+        backbones.unfreeze(backbone, first)
+        name = f"fine-tuning, {first}"
+        print(measure(name, model, images, settings, PARAMS.augment), flush=True)
+        if first == "all":
+            continue
+        _, upper = backbones.cut(backbone)
+        shape = (COUNT, *upper.input_shape[1:])
+        rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        answers = Examples(mapped(folder / f"{first}.npy", rows), images.labels)
+        upper = models.join(upper, head)
+        print(measure(f"{name}, on answers", upper, answers, settings, None), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from animals10 import artifacts
-from animals10.arrays import Batches, Examples, load_split
+from animals10.arrays import Batches, Examples, RecurringViews, load_split
 from animals10.errors import UserError
 from animals10.inference import Predictor
 from animals10.parameters import Augment, Parameters
@@ -115,6 +115,20 @@ def test_a_view_is_that_of_its_seed_and_number_also_in_prediction() -> None:
     np.testing.assert_allclose(view(1, 2), expected)
     assert not np.allclose(view(1, 1), expected)
     assert not np.allclose(view(2, 2), expected)
+
+
+def test_views_that_are_there_take_turns_in_the_epochs() -> None:
+    labels = np.arange(10)
+    views = [Examples(np.full((10, 2), value), labels) for value in (5, 6)]
+    batches = RecurringViews(views, 4, seed=1, first_epoch=3)
+    seen = []
+    for epoch in (3, 4, 5):
+        batches.begin(epoch)
+        inputs = np.concatenate([batches[i][0] for i in range(3)])
+        drawn = np.concatenate([batches[i][1] for i in range(3)])
+        np.testing.assert_array_equal(drawn, Batches(views[0], 10, 1, first_epoch=epoch)[0][1])
+        seen.append(set(inputs.ravel()))
+    assert seen == [{6}, {5}, {6}]
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1 / 255, 0), (1 / 127.5, -1), (257.0, 0)])

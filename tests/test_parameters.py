@@ -38,6 +38,7 @@ def test_an_exponent_without_a_dot_is_a_number(values: dict[str, Any], tmp_path:
         ("train_cnn.filters", [8], "must have the same length, one per block"),
         ("backbone.name", "EfficientNetB9", "should be 'Xception', 'VGG16'"),
         ("split.test", 0.8, "must leave at least 0.1 for training"),
+        ("finetune.views", 2, "finetune: views = 2 needs an unfreeze that leaves lower blocks"),
         ("finetune.lrr", 1, "unknown key finetune.lrr; did you mean finetune.lr?"),
         ("sede", 1, "unknown key sede; did you mean seed?"),
     ],

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from animals10 import resuming
+from animals10 import models, resuming
 from animals10.arrays import Batches, Examples
 from animals10.finetuning import finetune
 from animals10.parameters import Augment, Finetune, Training
@@ -23,7 +23,8 @@ AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
 SETTINGS = Training(
     lr=0.05, schedule="cosine", epochs=6, batch_size=8, patience=2, class_weights=True
 )
-ROUNDS = Finetune(**SETTINGS.model_dump() | {"epochs": 3}, rounds=2, unfreeze="all")
+ROUNDS = Finetune(**SETTINGS.model_dump() | {"epochs": 3}, rounds=2, unfreeze="all", views=None)
+UPPER = ROUNDS.model_copy(update={"unfreeze": "upper", "views": 1})
 
 
 def examples(count: int, seed: int) -> Examples:
@@ -40,11 +41,11 @@ def network() -> keras.Model:
     """Return a model with all that has a state: batch normalization, dropout, noise."""
     image = keras.Input((12, 12, 3))
     x = keras.layers.Conv2D(4, 3)(keras.layers.Rescaling(1 / 255)(image))
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(x))
-    backbone = keras.Model(image, x, name="backbone")
-    inputs = keras.Input((12, 12, 3))
-    x = keras.layers.Dropout(0.3)(keras.layers.GaussianNoise(0.1)(backbone(inputs)))
-    return keras.Model(inputs, keras.layers.Dense(3, "softmax")(x))
+    x = keras.layers.Conv2D(4, 3, name="upper")(keras.layers.BatchNormalization()(x))
+    backbone = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x), name="backbone")
+    noise = [keras.layers.GaussianNoise(0.1), keras.layers.Dropout(0.3)]
+    layers = [keras.Input((4,)), *noise, keras.layers.Dense(3, "softmax")]
+    return models.join(backbone, keras.Sequential(layers, name="head"))
 
 
 class Interruption(keras.callbacks.Callback):
@@ -70,10 +71,12 @@ def train(
     return model, fit(model, batches, VALIDATION, settings, folder, callbacks)
 
 
-def tune(folder: Path, *callbacks: keras.callbacks.Callback) -> Trained:
+def tune(
+    folder: Path, *callbacks: keras.callbacks.Callback, settings: Finetune = ROUNDS
+) -> Trained:
     seed_everything(1)
     model = network()
-    data = TRAIN, VALIDATION, ROUNDS, AUGMENT
+    data = TRAIN, VALIDATION, settings, AUGMENT
     history, _ = finetune(model, *data, seed=1, folder=folder, callbacks=callbacks)
     return model, history
 
@@ -126,6 +129,15 @@ def test_interrupted_rounds_end_the_same(batches: int, tuned: Trained, tmp_path:
     with pytest.raises(KeyboardInterrupt):
         tune(tmp_path, Interruption(batches))
     assert_same(tune(tmp_path), tuned)
+
+
+def test_interrupted_rounds_on_answers_of_lower_blocks_end_the_same(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    expected = tune(tmp_path / "whole", settings=UPPER)
+    with pytest.raises(KeyboardInterrupt):
+        tune(tmp_path / "parts", Interruption(13), settings=UPPER)
+    assert_same(tune(tmp_path / "parts", settings=UPPER), expected)
 
 
 def test_callbacks_hear_of_every_epoch_once(tmp_path: Path) -> None:

@@ -103,6 +103,61 @@ def test_finetuning_moves_the_weights_but_no_batch_statistic(
     assert all("block7" in path or "top_conv" in path for path in moved)
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "neck"),
+    [
+        ("EfficientNetB0", "block6a", (2, 2, 112)),
+        ("EfficientNetB0", "block6b_project", (1, 1, 192)),  # within a residual block: before it
+        ("EfficientNetB0", "stem_conv", (33, 33, 3)),
+        ("MobileNetV2", "block_13", (2, 2, 96)),
+    ],
+)
+def test_a_backbone_is_cut_where_one_tensor_alone_leads_up(
+    name: str, first: str, neck: tuple[int, ...], images: np.ndarray
+) -> None:
+    whole = backbones.build(name, SIZE)
+    backbones.unfreeze(whole, first)
+    lower, upper = backbones.cut(whole)
+    assert lower.output_shape == upper.input_shape == (None, np.prod(neck))
+    assert not lower.trainable_weights
+    assert {id(w) for w in upper.trainable_weights} == {id(w) for w in whole.trainable_weights}
+    expected = whole.predict(images, verbose=0)
+    answered = upper.predict(lower.predict(images, verbose=0), verbose=0)
+    np.testing.assert_allclose(answered, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_finetuning_on_answers_of_lower_blocks_is_that_on_images(
+    backbone: keras.Model, images: np.ndarray, values: dict[str, Any], tmp_path: Path
+) -> None:
+    still = Augment(rotation=0, shift=0, zoom=0, shear=0, flip=False)
+    settings = Parameters.model_validate(values).finetune.model_copy(
+        update={"epochs": 2, "unfreeze": "block7", "rounds": 1, "batch_size": 5}
+    )
+    examples = Examples(images, np.arange(10) % 2)
+    histories, weights = [], []
+    for views, augment in ((None, still), (0, AUGMENT), (1, AUGMENT)):
+        seed_everything(3)
+        model = transfer(backbone)
+        base = model.get_layer("backbone")
+        base.get_layer("top_bn").gamma.assign(np.full(1280, 1e6))  # random weights answer nearly 0
+        for layer in base.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0  # answers are given without it
+        chosen = settings.model_copy(update={"views": views})
+        states = tmp_path / str(views)
+        states.mkdir()
+        history, _ = finetune(model, examples, examples, chosen, augment, 1, states)
+        histories.append(history[["loss", "val_loss"]].to_numpy())
+        weights.append(base.get_weights())
+        assert [path.name for path in states.iterdir()] == ["round-1"]
+    np.testing.assert_allclose(histories[1], histories[0], rtol=1e-3)
+    for one, other in zip(weights[0], weights[1], strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4)
+    # With a view beside it, the plain images' turn is the first epoch.
+    np.testing.assert_allclose(histories[2][0], histories[0][0], rtol=1e-3)
+    assert not np.allclose(histories[2][1], histories[0][1], rtol=1e-3)
+
+
 def test_unfreezing_all_leaves_only_normalization_fixed(backbone: keras.Model) -> None:
     model = transfer(backbone)
     backbones.unfreeze(model.get_layer("backbone"), "all")

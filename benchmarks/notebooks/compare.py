@@ -9,7 +9,7 @@ epochs and networks. The notebooks augment whenever they train; the pipeline's h
 plain photos (`embed.views=0`). Another head costs a notebook, whose process is alive, its epochs
 alone. Every measurement is a row of benchmarks/notebooks/measured.csv, added as soon as it is
 taken, after those of earlier runs; at the end, and without arguments, the ratios are printed: of
-whole repetitions of the newest code that was measured.
+whole repetitions of the code and machine that were measured last.
 """
 
 import hashlib
@@ -52,8 +52,10 @@ PRECISIONS = {"float32": "", "bfloat16": ", CNN in bfloat16"}  # and what the ro
 # What is measured; rows of other code than the newest do not count.
 CODE = ("src", "stages", "dvc.yaml", "params.yaml", "requirements.txt", "benchmarks/notebooks/*.py")
 COLUMNS = [
-    "work", "way", "repetition", "seconds", "epochs_run", "val_accuracy", "outputs", "revision"
+    "work", "way", "repetition", "seconds", "epochs_run", "val_accuracy", "outputs", "revision",
+    "machine",
 ]  # fmt: skip
+SAME = ["revision", "machine"]  # of rows that may be compared
 Epochs = dict[str, int]
 
 
@@ -200,10 +202,10 @@ class Table:
     path = HERE / "measured.csv"
 
     def __init__(self, work: str) -> None:
-        self.revision = revision()
+        self.place = revision(), provenance.surroundings()["machine"]
         rows = read_rows(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
         same = rows["work"].str.contains("head") == (work == "head")
-        earlier = rows[same & (rows["revision"] == self.revision)]
+        earlier = rows[same & (rows[SAME] == self.place).all(axis=1)]
         self.repetition = int(earlier["repetition"].max()) + 1 if len(earlier) else 0
         known = earlier[earlier["work"] == work].dropna(subset="val_accuracy")
         self.accurate = set(known["way"])
@@ -211,7 +213,7 @@ class Table:
     def add(self, work: str, way: str, seconds: float, **more: object) -> None:
         """Add a row; what is not given in `more` stays empty."""
         row = {"work": work, "way": way, "repetition": self.repetition}
-        row |= {"seconds": round(seconds, 2), "revision": self.revision, **more}
+        row |= {"seconds": round(seconds, 2), **dict(zip(SAME, self.place, strict=True)), **more}
         added = pd.DataFrame([row], columns=COLUMNS)
         added.to_csv(self.path, mode="a", header=not self.path.exists(), index=False)
         print(row, flush=True)
@@ -298,10 +300,10 @@ def ratios() -> pd.DataFrame:
     """Return what each work takes, and how much longer in the notebooks: median (least to most).
 
     Times of one repetition are compared with each other; those of repetitions that were cut off,
-    and all of older code, do not count.
+    and all of older code or of another machine, do not count.
     """
     measured = read_rows(Table.path)
-    measured = measured[measured["revision"] == measured["revision"].iloc[-1]]
+    measured = measured[(measured[SAME] == measured[SAME].iloc[-1]).all(axis=1)]
     accuracies = measured.groupby(["work", "way"])["val_accuracy"].median().unstack("way")
     whole = measured.groupby(["work", "repetition"])["way"].transform("nunique") == 3
     taken = measured[whole].groupby(["work", "repetition", "way"])["seconds"]
@@ -314,6 +316,8 @@ def ratios() -> pd.DataFrame:
         table[f"against ({way})"] = [
             f"{a:.1f} x ({b:.1f} to {c:.1f})" for a, b, c in zip(middle, least, most, strict=True)
         ]
+    made = measured.dropna(subset="outputs").groupby("work")["outputs"]
+    table["same outputs"] = made.agg(lambda all: f"{all.value_counts().iloc[0]} of {len(all)}")
     return table.join(accuracies.round(3).add_prefix("accuracy, "))
 
 

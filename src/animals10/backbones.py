@@ -3,6 +3,7 @@
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -113,3 +114,34 @@ def unfreeze(backbone: keras.Model, first: str) -> None:
     for index, layer in enumerate(backbone.layers):
         is_norm = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = index >= start and not is_norm
+
+
+def cut(backbone: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Cut a backbone as high as all that can learn lies above, and one tensor alone leads there.
+
+    Args:
+        backbone: whose layers are as trainable as they will be trained, not all of them.
+
+    Returns:
+        The part below, images to rows of features, and the part above, these to what the backbone
+        answers; both of the very same layers.
+    """
+    operations = backbone.operations
+    first = next(i for i, one in enumerate(operations) if getattr(one, "trainable_weights", ()))
+    below = next(i for i in range(first - 1, -1, -1) if _is_neck(operations, i))
+    neck = operations[below].output
+    rows = keras.layers.Flatten()(neck)
+    inputs = keras.Input(rows.shape[1:])
+    above = keras.Model(neck, backbone.output)
+    restored = keras.layers.Reshape(neck.shape[1:])(inputs)
+    return keras.Model(backbone.input, rows), keras.Model(inputs, above(restored))
+
+
+def _is_neck(operations: list[Any], index: int) -> bool:
+    """Tell whether all operations behind one read its output, each other's, and no other's."""
+    known = {id(operation.output) for operation in operations[index:]}
+    return all(
+        id(tensor) in known
+        for operation in operations[index + 1 :]
+        for tensor in operation._inbound_nodes[0].input_tensors  # noqa: SLF001
+    )

@@ -1,14 +1,17 @@
 """What a model answers to many examples."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
+from animals10 import artifacts
 from animals10.acceleration import accelerate
 from animals10.arrays import Batches, signature
 
@@ -42,6 +45,17 @@ class Predictor:
             float32 array, a row per example.
         """
         return np.concatenate(list(self.answers(batches)))
+
+    def write(self, path: Path, views: Sequence[Batches], *leading: int) -> None:
+        """Write what `predict` returns for several views of the same examples.
+
+        Args:
+            path: ends in `.npy`.
+            views: batches as for `predict`, one after the other.
+            leading: the array's shape but for that of an answer.
+        """
+        answers = chain.from_iterable(self.answers(batches) for batches in views)
+        artifacts.write_rows(path, (*leading, *self.model.output_shape[1:]), answers)
 
     def answers(self, batches: Batches) -> Iterator[np.ndarray]:
         """Yield what `predict` returns batch by batch, so that nobody needs to hold all.

@@ -182,6 +182,16 @@ class Finetune(Training):
 
     rounds: Count
     unfreeze: Annotated[str, Field(min_length=1)]
+    views: Annotated[int, Field(ge=0, le=100)] | None
+
+    @model_validator(mode="after")
+    def _something_below(self) -> "Finetune":
+        if self.views is not None and self.unfreeze == "all":
+            raise ValueError(
+                f"views = {self.views} needs an unfreeze that leaves lower blocks as they are, say "
+                "block6a; for unfreeze = all give null"
+            )
+        return self
 
 
 class Parameters(Block):
