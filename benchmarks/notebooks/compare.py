@@ -202,7 +202,7 @@ class Table:
     path = HERE / "measured.csv"
 
     def __init__(self, work: str) -> None:
-        self.place = revision(), provenance.surroundings()["machine"]
+        self.place = [revision(), provenance.surroundings()["machine"]]
         rows = read_rows(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
         same = rows["work"].str.contains("head") == (work == "head")
         earlier = rows[same & (rows[SAME] == self.place).all(axis=1)]
@@ -325,6 +325,10 @@ def main() -> None:
     """Measure what the command line says as often as it says, and print the ratios."""
     works = {"head": measure_head, "all": measure_all}
     work, repetitions = sys.argv[1:] or ("", "0")
+    if work and not SHARED.exists():
+        sys.exit(
+            "there is no folder ../shared: photos and weights for measuring are expected there"
+        )
     with tempfile.TemporaryDirectory() as name:
         for _ in range(int(repetitions)):
             works[work](Path(name))
