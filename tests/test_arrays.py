@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import psutil
 import pytest
 
 from animals10 import artifacts
@@ -28,6 +29,23 @@ def test_a_split_is_mapped_not_loaded(tmp_path: Path) -> None:
     assert isinstance(loaded.inputs, np.memmap)
     np.testing.assert_array_equal(loaded.inputs, examples().inputs)
     np.testing.assert_array_equal(loaded.labels, examples().labels)
+
+
+def resident(path: Path) -> int:
+    maps = psutil.Process().memory_maps()
+    return sum(one.rss for one in maps if one.path == str(path))
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells what is resident of a file")
+def test_nothing_of_a_mapped_array_stays_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "features.npy"
+    artifacts.write_array(path, np.ones((1000, 512), np.float32))
+    mapped = np.load(path, mmap_mode="r")
+    mapped.sum()
+    assert resident(path) >= mapped.nbytes
+    batches = Batches(Examples(mapped, np.arange(1000)), 32)
+    np.testing.assert_array_equal(batches[0][0], np.ones((32, 512)))
+    assert resident(path) == 0
 
 
 def test_an_epoch_shows_every_example_once_with_its_own_label() -> None:

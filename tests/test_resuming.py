@@ -132,12 +132,16 @@ def test_interrupted_rounds_end_the_same(batches: int, tuned: Trained, tmp_path:
 
 
 def test_interrupted_rounds_on_answers_of_lower_blocks_end_the_same(tmp_path: Path) -> None:
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "parts").mkdir()
     expected = tune(tmp_path / "whole", settings=UPPER)
     with pytest.raises(KeyboardInterrupt):
         tune(tmp_path / "parts", Interruption(13), settings=UPPER)
+    answers = sorted((tmp_path / "parts/answers").iterdir())
+    assert [path.name for path in answers] == ["0.npy", "1.npy", "2.npy"]
+    answers[0].unlink()
+    answers[1].write_bytes(b"")
+    answers[2].write_bytes(answers[2].read_bytes()[:-9])
     assert_same(tune(tmp_path / "parts", settings=UPPER), expected)
+    assert not (tmp_path / "parts/answers").exists()
 
 
 def test_callbacks_hear_of_every_epoch_once(tmp_path: Path) -> None:

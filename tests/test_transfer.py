@@ -123,7 +123,15 @@ def test_a_backbone_is_cut_where_one_tensor_alone_leads_up(
     assert {id(w) for w in upper.trainable_weights} == {id(w) for w in whole.trainable_weights}
     expected = whole.predict(images, verbose=0)
     answered = upper.predict(lower.predict(images, verbose=0), verbose=0)
-    np.testing.assert_allclose(answered, expected, rtol=1e-4, atol=1e-5)
+    scale = expected.std(axis=0).max()  # random weights answer nearly 0
+    np.testing.assert_allclose(answered / scale, expected / scale, atol=1e-3)
+
+
+def test_views_of_a_backbone_that_learns_nothing_are_a_mistake(backbone: keras.Model) -> None:
+    base = transfer(backbone).get_layer("backbone")
+    backbones.unfreeze(base, "top_bn")
+    with pytest.raises(UserError, match=r"nothing of the backbone to train.*finetune\.views"):
+        backbones.cut(base)
 
 
 def test_finetuning_on_answers_of_lower_blocks_is_that_on_images(
@@ -131,10 +139,10 @@ def test_finetuning_on_answers_of_lower_blocks_is_that_on_images(
 ) -> None:
     still = Augment(rotation=0, shift=0, zoom=0, shear=0, flip=False)
     settings = Parameters.model_validate(values).finetune.model_copy(
-        update={"epochs": 2, "unfreeze": "block7", "rounds": 1, "batch_size": 5}
+        update={"epochs": 2, "unfreeze": "block7", "rounds": 1, "batch_size": 5, "lr": 0.001}
     )
     examples = Examples(images, np.arange(10) % 2)
-    histories, weights = [], []
+    histories, weights = [], [backbone.get_weights()]
     for views, augment in ((None, still), (0, AUGMENT), (1, AUGMENT)):
         seed_everything(3)
         model = transfer(backbone)
@@ -145,14 +153,14 @@ def test_finetuning_on_answers_of_lower_blocks_is_that_on_images(
                 layer.rate = 0  # answers are given without it
         chosen = settings.model_copy(update={"views": views})
         states = tmp_path / str(views)
-        states.mkdir()
         history, _ = finetune(model, examples, examples, chosen, augment, 1, states)
         histories.append(history[["loss", "val_loss"]].to_numpy())
         weights.append(base.get_weights())
         assert [path.name for path in states.iterdir()] == ["round-1"]
     np.testing.assert_allclose(histories[1], histories[0], rtol=1e-3)
-    for one, other in zip(weights[0], weights[1], strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-4)
+    before, usual, answered, _ = map(np.concatenate, ([w.ravel() for w in ws] for ws in weights))
+    moved = np.linalg.norm(usual - before)
+    assert np.linalg.norm(answered - usual) < 0.02 * moved
     # With a view beside it, the plain images' turn is the first epoch.
     np.testing.assert_allclose(histories[2][0], histories[0][0], rtol=1e-3)
     assert not np.allclose(histories[2][1], histories[0][1], rtol=1e-3)

@@ -14,10 +14,6 @@ from animals10.augmentation import views
 from animals10.errors import UserError
 from animals10.parameters import Augment
 
-# Rows of a mapped array that are read between two releases: one for each batch would take a head,
-# whose step lasts half a millisecond, a third of its time.
-_HELD = 1024
-
 
 @dataclass(frozen=True)
 class Examples:
@@ -95,9 +91,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `index` of the current epoch as (inputs, labels)."""
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        inputs = np.asarray(self.examples.inputs[rows])
-        if (index + 1) * self.batch_size % _HELD < self.batch_size:
-            _release(self.examples.inputs)
+        inputs = take(self.examples.inputs, rows)
         if self.augment:
             # Never [..., 0], which is the stream of the order.
             rng = np.random.default_rng([self.seed, self.epoch, 1 + index])
@@ -128,7 +122,7 @@ class RecurringViews(Batches):
 
 
 def plain_and_views(
-    examples: Examples, batch_size: int, seed: int, augment: Augment, count: int
+    examples: Examples, batch_size: int, seed: int, augment: Augment, count: int, first: int = 0
 ) -> list[Batches]:
     """Return what draws images row by row: first as they are, then in random views.
 
@@ -138,25 +132,38 @@ def plain_and_views(
         seed: of the views.
         augment: their bounds.
         count: how many of each image.
+        first: number of the first; views of the same number are the same.
 
     Returns:
         1 + count batches.
     """
-    views = [
-        Batches(examples, batch_size, seed, augment, number, shuffle=False)
-        for number in range(count)
+    return [
+        Batches(examples, batch_size, shuffle=False),
+        *(
+            Batches(examples, batch_size, seed, augment, number, shuffle=False)
+            for number in range(first, first + count)
+        ),
     ]
-    return [Batches(examples, batch_size, shuffle=False), *views]
 
 
-def _release(inputs: np.ndarray) -> None:
-    """Count no longer as this process's memory what was read of an array that is mapped from disk.
+def take(inputs: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Copy rows of an array; of one that is mapped from disk, nothing stays in memory.
 
-    It remains in the system's cache, where the next epoch finds it.
+    The pages remain in the system's cache, where the next epoch finds them, but no longer count
+    as this process's.
+
+    Args:
+        inputs: of any shape.
+        rows: indices along its first axis.
+
+    Returns:
+        The rows.
     """
+    taken = inputs[rows]
     mapped = getattr(inputs, "_mmap", None)  # numpy gives no other way to it
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
+    return np.asarray(taken)
 
 
 def feed(batches: Batches) -> Any:

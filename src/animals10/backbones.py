@@ -1,5 +1,6 @@
 """Networks pre-trained on other data, as feature extractors of 0..255 RGB images."""
 
+import math
 import sys
 import warnings
 from pathlib import Path
@@ -120,26 +121,35 @@ def cut(backbone: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Cut a backbone as high as all that can learn lies above, and one tensor alone leads there.
 
     Args:
-        backbone: whose layers are as trainable as they will be trained, not all of them.
+        backbone: whose layers are as trainable as they will be trained.
 
     Returns:
         The part below, images to rows of features, and the part above, these to what the backbone
-        answers; both of the very same layers.
+        answers; both of the very same layers. Rows, since what has more axes is taken for images.
+
+    Raises:
+        UserError: nothing of the backbone learns.
     """
     operations = backbone.operations
-    first = next(i for i, one in enumerate(operations) if getattr(one, "trainable_weights", ()))
-    below = next(i for i in range(first - 1, -1, -1) if _is_neck(operations, i))
+    learning = [i for i, one in enumerate(operations) if getattr(one, "trainable_weights", ())]
+    if not learning:
+        raise UserError(
+            "finetune.unfreeze leaves nothing of the backbone to train, so that finetune.views has "
+            "no use: give null, or unfreeze more"
+        )
+    below = next(i for i in range(learning[0] - 1, -1, -1) if _is_neck(operations, i))
     neck = operations[below].output
-    rows = keras.layers.Flatten()(neck)
+    shape = neck.shape[1:]
+    rows = keras.layers.Reshape((math.prod(shape),))(neck)
     inputs = keras.Input(rows.shape[1:])
-    above = keras.Model(neck, backbone.output)
-    restored = keras.layers.Reshape(neck.shape[1:])(inputs)
-    return keras.Model(backbone.input, rows), keras.Model(inputs, above(restored))
+    above = keras.Model(neck, backbone.output)(keras.layers.Reshape(shape)(inputs))
+    return keras.Model(backbone.input, rows), keras.Model(inputs, above)
 
 
 def _is_neck(operations: list[Any], index: int) -> bool:
     """Tell whether all operations behind one read its output, each other's, and no other's."""
     known = {id(operation.output) for operation in operations[index:]}
+    # The first call of each is that of the backbone; models made of its layers add others.
     return all(
         id(tensor) in known
         for operation in operations[index + 1 :]

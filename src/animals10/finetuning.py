@@ -1,8 +1,7 @@
 """Training a transfer model's backbone, in rounds."""
 
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from animals10.parameters import Augment, Finetune
 from animals10.training import compile_model, fit, reset_optimizer
 
 _ANSWERED = 64  # images that the lower blocks answer at once
+_FIRST_VIEW = 100  # behind those of `embed`, to which the head is fitted already
 
 
 def finetune(
@@ -34,7 +34,7 @@ def finetune(
     """Unfreeze the backbone and train, each round with a fresh optimizer from the last's best.
 
     With `settings.views` the blocks that stay as they are answer each view once, before training,
-    and without dropout, which they have otherwise.
+    into files that are removed when it is done; without dropout, which they have otherwise.
 
     Args:
         model: a transfer model with a layer `backbone`; ends with the weights of the best round.
@@ -54,28 +54,32 @@ def finetune(
         draw = partial(Batches, train, settings.batch_size, seed, augment)
         return _rounds(model, draw, validation, settings, folder, callbacks)
     lower, upper = backbones.cut(model.get_layer("backbone"))
-    images = plain_and_views(train, _ANSWERED, seed, augment, settings.views)
-    images.append(Batches(validation, _ANSWERED, shuffle=False))
-    with _answers(lower, images, folder) as (*views, plain):
-        draw = partial(RecurringViews, views, settings.batch_size, seed)
-        whole = models.join(upper, model.get_layer("head"))
-        return _rounds(whole, draw, plain, settings, folder, callbacks)
+    used = min(settings.views, settings.rounds * settings.epochs - 1)
+    images = plain_and_views(train, _ANSWERED, seed, augment, used, _FIRST_VIEW)
+    place = folder / "answers"
+    *views, held_out = _answers(
+        lower, [*images, Batches(validation, _ANSWERED, shuffle=False)], place
+    )
+    draw = partial(RecurringViews, views, settings.batch_size, seed)
+    whole = models.join(upper, model.get_layer("head"))
+    result = _rounds(whole, draw, held_out, settings, folder, callbacks)
+    shutil.rmtree(place, ignore_errors=True)
+    return result
 
 
-@contextmanager
-def _answers(
-    model: keras.Model, images: Sequence[Batches], folder: Path
-) -> Iterator[list[Examples]]:
-    """Ask a model once about images; yield its answers, mapped from files that the block has."""
+def _answers(model: keras.Model, images: Sequence[Batches], folder: Path) -> list[Examples]:
+    """Ask a model once about images; map its answers from files, which a later call finds again."""
     predictor = Predictor(model)
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        answers = []
-        for number, batches in enumerate(images):
-            path, labels = Path(name) / f"{number}.npy", batches.examples.labels
+    answers = []
+    for number, batches in enumerate(images):
+        path, labels = folder / f"{number}.npy", batches.examples.labels
+        try:
+            inputs = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):  # not there, or damaged, as by a power cut
             predictor.write(path, [batches], len(labels))
             inputs = np.load(path, mmap_mode="r", allow_pickle=False)
-            answers.append(Examples(inputs, labels))
-        yield answers
+        answers.append(Examples(inputs, labels))
+    return answers
 
 
 def _rounds(

@@ -62,7 +62,8 @@ def join(backbone: keras.Model, classifier: keras.Model) -> keras.Model:
     """Put a head on a backbone, as one model of images.
 
     Args:
-        backbone: images to features; stays reachable as the layer `backbone`.
+        backbone: images to features; stays reachable as the layer of its name, `backbone`. Of
+            a part of one, the inputs are the model's.
         classifier: features to probabilities.
 
     Returns:

@@ -140,7 +140,8 @@ def test_why_tells_what_made_a_model(project: Path) -> None:
 
 def test_an_experiment_reruns_only_what_its_parameter_touches(project: Path) -> None:
     shell = shell_in(project)
-    tuned = shell("dvc", "exp", "run", "--name", "tuned", "-S", "finetune.lr=3e-5")
+    changes = ("-S", "finetune.lr=3e-5", "-S", "finetune.views=1")
+    tuned = shell("dvc", "exp", "run", "--name", "tuned", *changes)
     assert stages_run(tuned) == ["finetune", "evaluate"]
     assert "finetune.lr" in shell("dvc", "params", "diff")
     assert "metrics/evaluate.json" in shell("dvc", "metrics", "diff", "--all")
