@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro params refetch pretrain backbones compare ui sync test test-slow test-realdata fuzz kill lint types check format lock clean
+.PHONY: help setup repro params refetch pretrain backbones bench compare ui sync test test-slow test-realdata fuzz kill lint types check format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,10 @@ pretrain: $(READY) ## make the sample's backbone weights anew (80 minutes; may b
 
 backbones: $(READY) ## measure what each backbone costs on this machine (10 minutes)
 	python -m animals10 backbones
+
+bench: $(READY) ## measure what a training step costs on this machine (8 minutes)
+	PYTHONPATH=src python benchmarks/steps.py
+	PYTHONPATH=src python benchmarks/steps.py bfloat16
 
 compare: $(READY) ## measure the pipeline against notebooks, with ../shared (50 minutes; the first time 2 hours)
 	PYTHONPATH=src python benchmarks/notebooks/compare.py head 1

@@ -28,8 +28,9 @@ from animals10.seeding import seed_everything
 from animals10.training import balanced_weights, compile_model
 
 PARAMS = parameters.load(Path(__file__).resolve().parents[1] / "params.yaml")
-SIZE, BATCH, CLASSES, STEPS, ROUNDS = PARAMS.image_size, 32, 10, 64, 5
-COUNT = STEPS * BATCH
+SIZE, BATCH, CLASSES, ROUNDS = PARAMS.image_size, 32, 10, 5
+COUNT = 64 * BATCH  # images of an epoch
+FEATURES = 9 * COUNT  # of an epoch of the head, as all photos of Animals-10 have
 EXECUTION = 32  # steps of the head, as its stage has them
 Weights = dict[int, float] | None
 
@@ -41,14 +42,18 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def operations(model: keras.Model) -> float:
-    """Return the multiplications and additions that a model's answer to one image takes."""
+def operations(model: keras.Model, learns: bool) -> float:
+    """Return the multiplications and additions of a model's answer to one image.
+
+    A layer that learns takes twice as many more, for the gradients of its inputs and of its kernel.
+    """
     total = 0.0
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            total += operations(layer)
+            total += operations(layer, learns)
         elif hasattr(layer, "kernel"):
-            total += 2 * math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+            done = 2 * math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+            total += 3 * done if learns and layer.trainable else done
     return total
 
 
@@ -69,7 +74,7 @@ def bare_steps(model: keras.Model, batches: Batches, weights: Weights) -> Callab
     if keras.backend.backend() != "tensorflow":
 
         def by_batch() -> None:
-            for _ in range(STEPS):
+            for _ in range(len(batches)):
                 told = model.train_on_batch(inputs, labels, class_weight=weights)
             float(told[0])
 
@@ -81,7 +86,7 @@ def bare_steps(model: keras.Model, batches: Batches, weights: Weights) -> Callab
     train = model.make_train_function()
 
     def by_function() -> None:
-        for _ in range(STEPS // model.steps_per_execution):
+        for _ in range(len(batches) // model.steps_per_execution):
             told = train(repeated)
         float(told["loss"])
 
@@ -109,11 +114,12 @@ def measure(
     bare = bare_steps(twin, batches, weights)
     bare()
     turns = [(seconds(bare), seconds(whole)) for _ in range(ROUNDS)]
-    fast, slow = (COUNT / statistics.median(column) for column in zip(*turns, strict=True))
+    count = len(examples.labels)
+    fast, slow = (count / statistics.median(column) for column in zip(*turns, strict=True))
     shares = [one / other for one, other in turns]
     share = f"{statistics.median(shares):.0%} ({min(shares):.0%} to {max(shares):.0%})"
-    done = 3 * operations(model)  # forward, and twice as many backward
-    return f"| {name} | {fast:,.0f} | {slow:,.0f} | {share} | {of_peak(done * fast)}"
+    done = operations(model, learns=True) * fast
+    return f"| {name} | {fast:,.0f} | {slow:,.0f} | {share} | {of_peak(done)}"
 
 
 def of_peak(rate: float) -> str:
@@ -128,7 +134,7 @@ def measure_features(backbone: keras.Model, images: Examples) -> str:
     predictor.predict(batches)
     taken = [seconds(lambda: predictor.predict(batches)) for _ in range(ROUNDS)]
     rate = COUNT / statistics.median(taken)
-    return f"| features | | {rate:,.0f} | | {of_peak(operations(backbone) * rate)}"
+    return f"| features | | {rate:,.0f} | | {of_peak(operations(backbone, learns=False) * rate)}"
 
 
 def mapped(path: Path, array: np.ndarray) -> np.ndarray:
@@ -156,15 +162,20 @@ def main() -> None:
         print(measure_features(backbone, images), flush=True)
         width = backbone.output_shape[-1]
         settings = PARAMS.train_frozen
-        features = rng.normal(size=(COUNT, width)).astype(np.float32)
-        answers = Examples(mapped(Path(name) / "features.npy", features), labels)
+        features = rng.normal(size=(FEATURES, width)).astype(np.float32)
+        answers = Examples(
+            mapped(Path(name) / "features.npy", features), rng.integers(0, CLASSES, FEATURES)
+        )
         head = models.head(width, CLASSES, settings.dense, settings.dropout)
         print(measure("head", head, answers, settings, None, EXECUTION), flush=True)
         measure_finetuning(backbone, images, Path(name))
 
 
 def measure_finetuning(backbone: keras.Model, images: Examples, folder: Path) -> None:
-    """Print what it costs to train all, upper blocks, and these on answers of the lower ones."""
+    """Print what it costs to train all, upper blocks, and these on answers of the lower ones.
+
+    To get the answers costs less than the frozen backbone's features, once for each view.
+    """
     head = models.head(backbone.output_shape[-1], CLASSES, 128, 0.5)
     model, settings = models.join(backbone, head), PARAMS.finetune
     for first in ("all", "block6a", "block7a"):

@@ -9,7 +9,7 @@ epochs and networks. The notebooks augment whenever they train; the pipeline's h
 plain photos (`embed.views=0`). Another head costs a notebook, whose process is alive, its epochs
 alone. Every measurement is a row of benchmarks/notebooks/measured.csv, added as soon as it is
 taken, after those of earlier runs; at the end, and without arguments, the ratios are printed: of
-whole repetitions of the code and machine that were measured last.
+whole repetitions, of each work those of the code and machine that it was measured on last.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,8 @@ ALL = (2_400, {"cnn": 12, "frozen": 12, "finetune": 5})
 HEAD_EPOCHS_RUN = {"frozen": 3}
 HEAD_RATE = 0.0003  # in all ways; better than 0.001 for the pipeline's features of photos
 STAGES = {"cnn": "train_cnn", "frozen": "train_frozen", "finetune": "finetune"}
-PRECISIONS = {"float32": "", "bfloat16": ", CNN in bfloat16"}  # and what the rows say of it
+# Of the pipeline's CNN, and what the rows say of it; notebooks are in float32 where not said.
+PRECISIONS = {"float32": "", "bfloat16": ", pipeline's in bfloat16"}
 # What is measured; rows of other code than the newest do not count.
 CODE = ("src", "stages", "dvc.yaml", "params.yaml", "requirements.txt", "benchmarks/notebooks/*.py")
 COLUMNS = [
@@ -90,12 +91,11 @@ def clone(folder: Path, photos: Path, epochs: Epochs, precision: str = "float32"
     subprocess.run([*git, "commit", "--quiet", "--all", "-m", "photos"], cwd=folder, check=True)
 
 
+@cache
 def revision() -> str:
-    """Return the last commit that changed what is measured."""
-    git = ["git", "-C", str(ROOT)]
-    last = subprocess.check_output([*git, "log", "-1", "--format=%h", "--", *CODE], text=True)
-    changed = subprocess.check_output([*git, "status", "--porcelain", "--", *CODE], text=True)
-    return last.strip() + ("-dirty" if changed else "")
+    """Return the last commit that changed what is measured, of which all that runs is a clone."""
+    git = ["git", "-C", str(ROOT), "log", "-1", "--format=%h", "--", *CODE]
+    return subprocess.check_output(git, text=True).strip()
 
 
 def prepare(folder: Path, work: tuple[int, Epochs], precision: str) -> None:
@@ -123,7 +123,7 @@ def lay_out(project: Path, folder: Path) -> None:
 def timed(command: list[str], folder: Path) -> tuple[float, str]:
     """Run a command; return its seconds and what it printed last."""
     start = time.perf_counter()
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    environment = os.environ | {"PYTHONPATH": "src"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -136,7 +136,11 @@ def notebook(
     way: str, project: Path, epochs: Epochs, policy: str = "float32"
 ) -> tuple[float, dict[str, Any]]:
     """Run a notebook on a project's photos; return its seconds, and histories as of `history`."""
-    script = [sys.executable, str(HERE / NOTEBOOKS[way]), str(project.parent / "laid")]
+    script = [
+        sys.executable,
+        f"benchmarks/notebooks/{NOTEBOOKS[way]}",
+        str(project.parent / "laid"),
+    ]
     seconds, told = timed([*script, str(WEIGHTS), json.dumps(epochs), policy], project)
     histories = json.loads(told)
     for found in histories.values():
@@ -188,7 +192,7 @@ def accuracy(told: dict[str, list[float]]) -> float:
 
 def read_rows(path: Path) -> pd.DataFrame:
     """Read measured rows."""
-    return pd.read_csv(path, dtype={"revision": str})  # 447e525 is no number
+    return pd.read_csv(path, dtype={"revision": str, "outputs": str})  # 447e525 is no number
 
 
 class Table:
@@ -299,14 +303,16 @@ def add_epoch(table: Table, work: str, way: str, told: dict[str, list[float]]) -
 def ratios() -> pd.DataFrame:
     """Return what each work takes, and how much longer in the notebooks: median (least to most).
 
-    Times of one repetition are compared with each other; those of repetitions that were cut off,
-    and all of older code or of another machine, do not count.
+    Times of one repetition are compared with each other. Repetitions that were cut off do not
+    count, nor does what was measured before on other code or another machine.
     """
     measured = read_rows(Table.path)
-    measured = measured[(measured[SAME] == measured[SAME].iloc[-1]).all(axis=1)]
+    whole = measured.groupby(["work", *SAME, "repetition"])["way"].transform("nunique") == 3
+    measured = measured[whole]
+    last = measured.groupby("work")[SAME].transform("last")
+    measured = measured[(measured[SAME] == last).all(axis=1)]
     accuracies = measured.groupby(["work", "way"])["val_accuracy"].median().unstack("way")
-    whole = measured.groupby(["work", "repetition"])["way"].transform("nunique") == 3
-    taken = measured[whole].groupby(["work", "repetition", "way"])["seconds"]
+    taken = measured.groupby(["work", "repetition", "way"])["seconds"]
     seconds = taken.median().unstack("way")
     table = pd.DataFrame({"pipeline, s": seconds["pipeline"].groupby("work").median().round(1)})
     for way in NOTEBOOKS:
@@ -317,15 +323,18 @@ def ratios() -> pd.DataFrame:
             f"{a:.1f} x ({b:.1f} to {c:.1f})" for a, b, c in zip(middle, least, most, strict=True)
         ]
     made = measured.dropna(subset="outputs").groupby("work")["outputs"]
-    table["same outputs"] = made.agg(lambda all: f"{all.value_counts().iloc[0]} of {len(all)}")
-    return table.join(accuracies.round(3).add_prefix("accuracy, "))
+    table["same outputs of it"] = made.agg(
+        lambda found: f"{found.value_counts().iloc[0]} of {len(found)}"
+    )
+    table = table.join(accuracies.round(3).add_prefix("accuracy, "))
+    return table.join(measured.groupby("work")["revision"].last())
 
 
 def main() -> None:
     """Measure what the command line says as often as it says, and print the ratios."""
     works = {"head": measure_head, "all": measure_all}
     work, repetitions = sys.argv[1:] or ("", "0")
-    if work and not SHARED.exists():
+    if work and not WEIGHTS.exists():
         sys.exit(
             "there is no folder ../shared: photos and weights for measuring are expected there"
         )
