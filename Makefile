@@ -47,7 +47,7 @@ pretrain: $(READY) ## make the sample's backbone weights anew (80 minutes; may b
 backbones: $(READY) ## measure what each backbone costs on this machine (10 minutes)
 	python -m animals10 backbones
 
-bench: $(READY) ## measure what a training step costs on this machine (8 minutes)
+bench: $(READY) ## measure what a training step costs on this machine (12 minutes)
 	PYTHONPATH=src python benchmarks/steps.py
 	PYTHONPATH=src python benchmarks/steps.py bfloat16
 
