@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from animals10 import artifacts
-from animals10.arrays import Batches, Examples, RecurringViews, load_split
+from animals10.arrays import Batches, Examples, RecurringViews, feed, load_split
 from animals10.errors import UserError
 from animals10.inference import Predictor
 from animals10.parameters import Augment, Parameters
@@ -79,7 +79,7 @@ def test_fit_shows_every_epoch_in_its_own_order(values: dict[str, Any], tmp_path
     seen: list[tuple[int, int]] = []
 
     class Recording(Batches):
-        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
             seen.append((self.epoch, index))
             return super().__getitem__(index)
 
@@ -88,8 +88,23 @@ def test_fit_shows_every_epoch_in_its_own_order(values: dict[str, Any], tmp_path
     layers = [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     model = keras.Sequential(layers)
     compile_model(model, settings)
-    fit(model, Recording(examples(), 4, seed=1, first_epoch=2), examples(), settings, tmp_path)
+    fit(model, Recording(examples(), 4, 1, AUGMENT, first_epoch=2), examples(), settings, tmp_path)
     assert seen == [(epoch, index) for epoch in (2, 3, 4) for index in range(3)]
+
+
+@pytest.mark.parametrize("augment", [None, AUGMENT])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_keras_is_fed_the_batches_as_they_are(augment: Augment | None, weighted: bool) -> None:
+    """Of the inputs without views, more than are drawn at once."""
+    count = 40 if augment else 50_000
+    batches = Batches(examples(count), 32, seed=1, augment=augment)
+    if weighted:
+        batches.class_weights = np.linspace(1, 2, count, dtype=np.float32)
+    fed = feed(batches)
+    assert len(fed) == len(batches)
+    for index, arrays in enumerate(fed):
+        for one, other in zip(arrays, batches[index], strict=True):
+            np.testing.assert_array_equal(np.asarray(one), other)
 
 
 def flatten() -> keras.Model:
@@ -109,7 +124,7 @@ def test_answers_wait_to_be_taken() -> None:
     drawn: list[int] = []
 
     class Noted(Batches):
-        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
             drawn.append(index)
             return super().__getitem__(index)
 

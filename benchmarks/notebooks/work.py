@@ -77,4 +77,4 @@ def _fit(
 def _balanced(folder: Path, classes: list[str]) -> dict[int, float]:
     counts = [len(list((folder / name).iterdir())) for name in classes]
     labels = np.repeat(np.arange(len(classes)), counts)
-    return balanced_weights(labels)
+    return dict(enumerate(balanced_weights(labels).tolist()))

@@ -1,5 +1,6 @@
 """Arrays on disk, and the batches that models draw from them."""
 
+import math
 import mmap
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ import numpy as np
 from animals10.augmentation import views
 from animals10.errors import UserError
 from animals10.parameters import Augment
+
+_STRETCH = 8 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Batches(keras.utils.PyDataset):
 
     Attributes:
         epoch: number of the current epoch; `fit` counts it up.
+        class_weights: float32, by class index; batches then weigh each row by that of its class.
 
     Raises:
         UserError: the inputs are images, but not in 0..255.
@@ -75,6 +79,7 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.augment = augment
         self.shuffle = shuffle
+        self.class_weights: np.ndarray | None = None
         self.begin(first_epoch)
 
     def begin(self, epoch: int) -> None:
@@ -88,15 +93,21 @@ class Batches(keras.utils.PyDataset):
         """Return the number of batches of an epoch."""
         return -(-len(self.order) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return batch `index` of the current epoch as (inputs, labels)."""
-        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        inputs = take(self.examples.inputs, rows)
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        """Return batch `index` of the current epoch as (inputs, labels) or with weights third."""
+        inputs, *told = self.stretch(index, 1)
         if self.augment:
             # Never [..., 0], which is the stream of the order.
             rng = np.random.default_rng([self.seed, self.epoch, 1 + index])
             inputs = views(inputs, self.augment, rng)
-        return inputs, self.examples.labels[rows]
+        return inputs, *told
+
+    def stretch(self, index: int, count: int) -> tuple[np.ndarray, ...]:
+        """Return `count` batches from `index` on as one, without views."""
+        rows = self.order[index * self.batch_size : (index + count) * self.batch_size]
+        labels = self.examples.labels[rows]
+        drawn = take(self.examples.inputs, rows), labels
+        return drawn if self.class_weights is None else (*drawn, self.class_weights[labels])
 
 
 class RecurringViews(Batches):
@@ -181,18 +192,32 @@ def feed(batches: Batches) -> Any:
         return batches
     import tensorflow as tf
 
-    inputs, labels = signature(batches)
+    specs = signature(batches)
+    count = _at_once(batches)
 
     def draw(index: Any) -> list[Any]:
-        drawn = tf.numpy_function(batches.__getitem__, [index], (inputs.dtype, labels.dtype))
-        return [tf.ensure_shape(drawn[0], inputs.shape), tf.ensure_shape(drawn[1], labels.shape)]
+        get = batches.__getitem__ if count == 1 else lambda first: batches.stretch(first, count)
+        drawn = tf.numpy_function(get, [index], [spec.dtype for spec in specs])
+        return list(map(tf.ensure_shape, drawn, [spec.shape for spec in specs]))
 
     # Not `from_generator`: once used, it makes glibc give memory back after every operation
     # (TensorFlow 2.21, generator_dataset_op.cc), and a training fault its pages in anew.
-    dataset = tf.data.Dataset.range(len(batches)).map(draw)
+    dataset = tf.data.Dataset.range(0, len(batches), count).map(draw)
+    if count > 1:
+        dataset = dataset.prefetch(1).rebatch(batches.batch_size)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.prefetch(2).with_options(options)
+
+
+def _at_once(batches: Batches) -> int:
+    """Return how many batches are drawn at once, so that a call of Python costs little of each."""
+    if batches.augment:
+        return 1  # as each has its own random numbers
+    inputs = batches.examples.inputs
+    row = inputs.dtype.itemsize * math.prod(inputs.shape[1:])
+    return max(1, _STRETCH // (row * batches.batch_size))
 
 
 def _require_pixels(images: np.ndarray) -> None:
@@ -208,14 +233,14 @@ def _require_pixels(images: np.ndarray) -> None:
         )
 
 
-def signature(batches: Batches) -> tuple[Any, Any]:
-    """Return TensorFlow's description of a batch's inputs and labels, as two `tf.TensorSpec`."""
+def signature(batches: Batches) -> list[Any]:
+    """Return TensorFlow's description of a batch: a `tf.TensorSpec` of each of its arrays."""
     import tensorflow as tf
 
     inputs, labels = batches.examples.inputs, batches.examples.labels
-    return tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype), tf.TensorSpec(
-        (None,), labels.dtype
-    )
+    specs = [tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype)]
+    specs += [tf.TensorSpec((None,), labels.dtype)]
+    return specs if batches.class_weights is None else [*specs, tf.TensorSpec((None,), tf.float32)]
 
 
 def verbosity() -> int:

@@ -15,18 +15,17 @@ from animals10.parameters import Schedule, Training
 from animals10.resuming import Checkpoint, EarlyStopping
 
 
-def balanced_weights(labels: np.ndarray) -> dict[int, float]:
+def balanced_weights(labels: np.ndarray) -> np.ndarray:
     """Weigh classes inversely to their frequency, as scikit-learn's `balanced` does.
 
     Args:
-        labels: int64 class indices, shape (n,).
+        labels: int64 class indices, shape (n,); each class that there is occurs.
 
     Returns:
-        Weight of each class index.
+        float32 weights, by class index.
     """
-    classes = np.unique(labels)
-    weights = compute_class_weight("balanced", classes=classes, y=labels)
-    return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+    weights = compute_class_weight("balanced", classes=np.unique(labels), y=labels)
+    return weights.astype(np.float32)
 
 
 def learning_rate(settings: Schedule, progress: float) -> float:
@@ -125,13 +124,13 @@ def fit(
     if done == settings.epochs or checkpoint.finished:
         model.set_weights(stopping.remembered["best_weights"])
     else:
-        weights = balanced_weights(train.examples.labels) if settings.class_weights else None
+        if settings.class_weights:  # not by Keras, which would look up each batch's on its own
+            train.class_weights = balanced_weights(train.examples.labels)
         model.fit(
             feed(train),
             validation_data=feed(Batches(validation, batch_size=64, shuffle=False)),
             initial_epoch=first + done,
             epochs=first + settings.epochs,
-            class_weight=weights,
             callbacks=[*_turns(train, settings), stopping, *callbacks, checkpoint],
             shuffle=False,  # of the batches, which are drawn at random already
             verbose=verbosity(),
