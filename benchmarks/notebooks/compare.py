@@ -1,6 +1,6 @@
 """The pipeline against the two ways that notebooks are written: `make compare`.
 
-    PYTHONPATH=src python benchmarks/notebooks/compare.py [head | all] [repetitions]
+    PYTHONPATH=src python benchmarks/notebooks/compare.py [head | all | accuracy] [repetitions]
 
 Photos and ImageNet weights are those of ../shared; the photos are enlarged from 136 to 224 pixels
 on the shorter side, as photos are, since decoding them is part of the work. All three ways take
@@ -40,9 +40,13 @@ SHARED = ROOT.parent / "shared"
 WEIGHTS = SHARED / "weights/efficientnetb0_imagenet_notop.weights.h5"
 NOTEBOOKS = {"a": "generator.py", "b": "dataset.py"}
 SIDE = 224  # pixels, of the photos' shorter sides
+Epochs = dict[str, int]
+Work = tuple[int, float, Epochs]  # photos, validation's share of them, epochs
 # The head on all photos; everything on a tenth, so that a repetition takes half an hour.
-HEAD = (24_068, {"frozen": 12})
-ALL = (2_400, {"cnn": 12, "frozen": 12, "finetune": 5})
+HEAD: Work = (24_068, 0.15, {"frozen": 12})
+ALL: Work = (2_400, 0.15, {"cnn": 12, "frozen": 12, "finetune": 5})
+# As many training images as of ALL, and 12 times as many to tell accuracies apart.
+ACCURACY: Work = (6_500, 0.65, {"frozen": 12, "finetune": 5})
 # Of the head's 12 epochs on all photos, which take notebooks half an hour and are alike, once their
 # accuracy is known; the others count as the median of these but the first.
 HEAD_EPOCHS_RUN = {"frozen": 3}
@@ -57,7 +61,6 @@ COLUMNS = [
     "machine",
 ]  # fmt: skip
 SAME = ["revision", "machine"]  # of rows that may be compared
-Epochs = dict[str, int]
 
 
 def extract(folder: Path, count: int) -> None:
@@ -73,13 +76,13 @@ def extract(folder: Path, count: int) -> None:
             photo.resize(larger, Image.Resampling.BICUBIC).save(target, quality=90)
 
 
-def clone(folder: Path, photos: Path, epochs: Epochs, precision: str = "float32") -> None:
+def clone(folder: Path, photos: Path, share: float, epochs: Epochs, precision: str) -> None:
     """Clone the project, with parameters for these photos, epochs and precision of the CNN."""
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
     params["fetch"]["source"], params["backbone"]["weights"] = str(photos), str(WEIGHTS)
-    params["split"] |= {"validation": 0.15, "test": 0.05}
+    params["split"] |= {"validation": share, "test": 0.05}
     params["embed"]["views"] = 0
     params["train_cnn"] |= {"augment": "all", "precision": precision, "schedule": "constant"}
     params["train_frozen"]["lr"] = HEAD_RATE
@@ -98,13 +101,13 @@ def revision() -> str:
     return subprocess.check_output(git, text=True).strip()
 
 
-def prepare(folder: Path, work: tuple[int, Epochs], precision: str) -> None:
+def prepare(folder: Path, work: Work, precision: str) -> None:
     """Write photos and clone the project for them, if they are not there."""
-    count, epochs = work
+    count, share, epochs = work
     if not (folder / "photos").exists():
         extract(folder / "photos", count)
     if not (folder / precision).exists():
-        clone(folder / precision, folder / "photos", epochs, precision)
+        clone(folder / precision, folder / "photos", share, epochs, precision)
     if not (folder / "laid").exists():
         timed(["dvc", "repro", "split"], folder / precision)
         lay_out(folder / precision, folder)
@@ -252,13 +255,13 @@ def head_in_pipeline(table: Table, project: Path) -> None:
 
 def head_in_notebook(table: Table, project: Path, way: str) -> None:
     """Measure a notebook's head; another takes the same epochs again."""
-    epochs = HEAD_EPOCHS_RUN if way in table.accurate else HEAD[1]
+    epochs = HEAD_EPOCHS_RUN if way in table.accurate else HEAD[-1]
     seconds, told = notebook(way, project, epochs)
     one = statistics.median(told["frozen"]["seconds"])
-    missing = HEAD[1]["frozen"] - epochs["frozen"]
+    missing = HEAD[-1]["frozen"] - epochs["frozen"]
     more = {} if missing else {"val_accuracy": accuracy(told["frozen"])}
     table.add("head", way, seconds + missing * one, epochs_run=epochs["frozen"], **more)
-    table.add("another head", way, HEAD[1]["frozen"] * one, epochs_run=epochs["frozen"])
+    table.add("another head", way, HEAD[-1]["frozen"] * one, epochs_run=epochs["frozen"])
 
 
 def measure_all(folder: Path) -> None:
@@ -285,7 +288,7 @@ def all_in_pipeline(table: Table, project: Path, precision: str) -> None:
 
 def all_in_notebook(table: Table, project: Path, way: str) -> None:
     """Measure a notebook, in float32 as notebooks are written; its CNN also in bfloat16."""
-    seconds, told = notebook(way, project, ALL[1])
+    seconds, told = notebook(way, project, ALL[-1])
     for note in PRECISIONS.values():
         table.add(f"everything{note}", way, seconds)
         add_epoch(table, f"cnn{note}", way, told["cnn"])
@@ -298,6 +301,23 @@ def add_epoch(table: Table, work: str, way: str, told: dict[str, list[float]]) -
     """Add a row for the median of all epochs but the first."""
     seconds = statistics.median(told["seconds"])
     table.add(f"{work}, an epoch", way, seconds, val_accuracy=accuracy(told))
+
+
+def measure_accuracy(folder: Path) -> None:
+    """Measure a head and its fine-tuning, for the accuracy of the latter."""
+    prepare(folder, ACCURACY, "float32")
+    table, project = Table("fine-tuned"), folder / "float32"
+
+    def in_pipeline() -> None:
+        seconds = pipeline(project, "finetune")
+        reached = accuracy(history(project, "finetune"))
+        table.add("fine-tuned", "pipeline", seconds, val_accuracy=reached, outputs=outputs(project))
+
+    def in_notebook(way: str) -> None:
+        seconds, told = notebook(way, project, ACCURACY[-1])
+        table.add("fine-tuned", way, seconds, val_accuracy=accuracy(told["finetune"]))
+
+    in_turn([in_pipeline, *(partial(in_notebook, way) for way in NOTEBOOKS)], table.repetition)
 
 
 def ratios() -> pd.DataFrame:
@@ -332,7 +352,7 @@ def ratios() -> pd.DataFrame:
 
 def main() -> None:
     """Measure what the command line says as often as it says, and print the ratios."""
-    works = {"head": measure_head, "all": measure_all}
+    works = {"head": measure_head, "all": measure_all, "accuracy": measure_accuracy}
     work, repetitions = sys.argv[1:] or ("", "0")
     if work and not WEIGHTS.exists():
         sys.exit(
@@ -342,7 +362,7 @@ def main() -> None:
         for _ in range(int(repetitions)):
             works[work](Path(name))
     if not Table.path.exists():
-        sys.exit("nothing is measured yet; give head or all, and a number of repetitions")
+        sys.exit("nothing is measured yet; give head, all or accuracy, and a number of repetitions")
     print(ratios().to_markdown())
 
 
