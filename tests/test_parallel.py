@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,14 @@ def test_work_beside_is_done_when_the_block_ends(tmp_path: Path) -> None:
     with beside(os.mkdir, tmp_path / "made") as check:
         check()
     assert (tmp_path / "made").is_dir()
+
+
+def test_a_process_beside_ends_with_its_work() -> None:
+    with beside(os.getpid):
+        end = time.monotonic() + 10
+        while active_children():
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
 
 def test_an_error_beside_comes_at_the_end_of_the_block() -> None:

@@ -87,6 +87,7 @@ def beside(work: Callable[..., None], *arguments: object) -> Iterator[Callable[[
     """
     with _processes(1) as pool:
         future = pool.submit(work, *arguments)
+        pool.shutdown(wait=False)  # the process ends with its work, and gives its memory back
         try:
             yield lambda: future.result() if future.done() else None
         except BaseException:
