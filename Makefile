@@ -51,9 +51,10 @@ bench: $(READY) ## measure what a training step costs on this machine (12 minute
 	PYTHONPATH=src python benchmarks/steps.py
 	PYTHONPATH=src python benchmarks/steps.py bfloat16
 
-compare: $(READY) ## measure the pipeline against notebooks, with ../shared (50 minutes; the first time 2 hours)
+compare: $(READY) ## measure the pipeline against notebooks, with ../shared (1 hour; the first time 1.5 hours)
 	PYTHONPATH=src python benchmarks/notebooks/compare.py head 1
 	PYTHONPATH=src python benchmarks/notebooks/compare.py all 1
+	PYTHONPATH=src python benchmarks/notebooks/compare.py accuracy 1
 
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000
