@@ -75,21 +75,24 @@ def test_every_epoch_and_seed_has_its_own_order() -> None:
     assert len({tuple(order) for order in orders}) == 3
 
 
-def test_fit_shows_every_epoch_in_its_own_order(values: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("augment", "drawn"), [(AUGMENT, [0, 1, 2]), (None, [0])])
+def test_fit_shows_every_epoch_in_its_own_order(
+    augment: Augment | None, drawn: list[int], values: dict[str, Any], tmp_path: Path
+) -> None:
     seen: list[tuple[int, int]] = []
 
     class Recording(Batches):
-        def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        def stretch(self, index: int, count: int) -> tuple[np.ndarray, ...]:
             seen.append((self.epoch, index))
-            return super().__getitem__(index)
+            return super().stretch(index, count)
 
     settings = Parameters.model_validate(values).train_frozen
     settings = settings.model_copy(update={"epochs": 3, "class_weights": True})
     layers = [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     model = keras.Sequential(layers)
     compile_model(model, settings)
-    fit(model, Recording(examples(), 4, 1, AUGMENT, first_epoch=2), examples(), settings, tmp_path)
-    assert seen == [(epoch, index) for epoch in (2, 3, 4) for index in range(3)]
+    fit(model, Recording(examples(), 4, 1, augment, first_epoch=2), examples(), settings, tmp_path)
+    assert seen == [(epoch, index) for epoch in (2, 3, 4) for index in drawn]
 
 
 @pytest.mark.parametrize("augment", [None, AUGMENT])
