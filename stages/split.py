@@ -16,7 +16,9 @@ def main() -> None:
     """Write data/splits.csv, the decoded splits, the class names and pictures of the data."""
     params = parameters.load()
     pinned = splitting.read_pinned(Path(params.split.pinned))
-    photos = pd.read_csv("data/photos.csv", dtype=str, keep_default_na=False)
+    # In pieces, since pandas has what it reads twice in memory.
+    pieces = pd.read_csv("data/photos.csv", dtype=str, keep_default_na=False, chunksize=8192)
+    photos = pd.concat(pieces, ignore_index=True)
     photos, pinned = similarity.add_groups(photos, pinned, params.split.near_duplicates)
     shares = params.split.validation, params.split.test
     splits = splitting.assign(photos, pinned, *shares, params.seed)

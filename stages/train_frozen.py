@@ -5,6 +5,7 @@ from animals10 import errors
 errors.guard_imports()  # the imports below take seconds
 
 import json
+import os
 from pathlib import Path
 
 import keras
@@ -14,6 +15,9 @@ from animals10 import models, outcome, parameters, resuming, tracking
 from animals10.arrays import Batches, Examples, load_split
 from animals10.seeding import seed_everything
 from animals10.training import compile_model, fit
+
+# A head's operations are so small that to divide one among cores takes longer than to do it.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def main() -> None:

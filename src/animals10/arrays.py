@@ -16,6 +16,7 @@ from animals10.errors import UserError
 from animals10.parameters import Augment
 
 _STRETCH = 8 * 2**20  # bytes
+_NEIGHBOURS = 128  # rows
 
 
 @dataclass(frozen=True)
@@ -170,11 +171,18 @@ def take(inputs: np.ndarray, rows: np.ndarray) -> np.ndarray:
     Returns:
         The rows.
     """
-    taken = inputs[rows]
     mapped = getattr(inputs, "_mmap", None)  # numpy gives no other way to it
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+    if mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
+        return np.asarray(inputs[rows])
+    taken = np.empty((len(rows), *inputs.shape[1:]), inputs.dtype)
+    # Neighbours together, as Linux maps up to 2 MiB around a row: in random order, many rows would
+    # have the whole file in memory.
+    by_place = np.argsort(rows)
+    for start in range(0, len(rows), _NEIGHBOURS):
+        some = by_place[start : start + _NEIGHBOURS]
+        taken[some] = inputs[rows[some]]
         mapped.madvise(mmap.MADV_DONTNEED)
-    return np.asarray(taken)
+    return taken
 
 
 def feed(batches: Batches) -> Any:
@@ -197,7 +205,9 @@ def feed(batches: Batches) -> Any:
 
     def draw(index: Any) -> list[Any]:
         get = batches.__getitem__ if count == 1 else lambda first: batches.stretch(first, count)
-        drawn = tf.numpy_function(get, [index], [spec.dtype for spec in specs])
+        # Said to be stateful, it would not run beside the training: asked for deterministic
+        # results, TensorFlow waits for such a function (make_deterministic.cc).
+        drawn = tf.numpy_function(get, [index], [spec.dtype for spec in specs], stateful=False)
         return list(map(tf.ensure_shape, drawn, [spec.shape for spec in specs]))
 
     # Not `from_generator`: once used, it makes glibc give memory back after every operation

@@ -48,14 +48,22 @@ def add_groups(
     """
     if threshold is None:
         return photos.assign(group=photos["sha256"]), pinned.assign(group=pinned["sha256"])
-    gone = pinned[~pinned["sha256"].isin(photos["sha256"])]
+    gone = pinned[~_among(pinned["sha256"], photos["sha256"])]
     gone = gone.assign(phash=gone["group"], mirrored=gone["group"])
-    both = pd.concat([photos, gone])
-    name = dict(zip(both["sha256"], group(both, threshold), strict=True))
+    both = pd.concat([table[["sha256", "phash", "mirrored"]] for table in (photos, gone)])
+    names = group(both, threshold)
+    known = _among(both["sha256"], pinned["sha256"])
+    name = dict(zip(both["sha256"][known], names[known], strict=True))
     return (
-        photos.assign(group=photos["sha256"].map(name)),
+        photos.assign(group=names[: len(photos)]),
         pinned.assign(group=pinned["sha256"].map(name)),
     )
+
+
+def _among(texts: pd.Series, others: pd.Series) -> np.ndarray:
+    # pandas's `isin` takes four times the memory, and keeps it.
+    known = set(others)
+    return np.fromiter((text in known for text in texts), bool, len(texts))
 
 
 def group(photos: pd.DataFrame, threshold: int) -> pd.Series:
@@ -69,19 +77,19 @@ def group(photos: pd.DataFrame, threshold: int) -> pd.Series:
         For each row the phash of the photo with the smallest sha256 in its group, by which a later
         run finds the group again even without its photos.
     """
-    distinct = photos.drop_duplicates("sha256").sort_values("sha256", ignore_index=True)
-    hashes, mirrored = (bits(distinct[column]) for column in ("phash", "mirrored"))
+    content = bits(photos["sha256"]).view(f"S{_BYTES}").ravel()
+    _, places, row = np.unique(content, return_index=True, return_inverse=True)
+    hashes, mirrored = (bits(photos[column])[places] for column in ("phash", "mirrored"))
     index = faiss.IndexBinaryFlat(8 * _BYTES)
     index.add(hashes)
-    first = np.arange(len(distinct))  # of each photo's group so far
-    for start in range(0, len(distinct), _BLOCK):  # so that memory does not grow with all pairs
+    first = np.arange(len(places))  # of each photo's group so far
+    for start in range(0, len(places), _BLOCK):  # so that memory does not grow with all pairs
         for asked in (hashes, mirrored):
             # Faiss finds distances below its radius, not at it.
             limits, _, found = index.range_search(asked[start : start + _BLOCK], threshold + 1)
             rows = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits.astype(np.int64)))
             first = _joined(first, rows, found)
-    name = dict(zip(distinct["sha256"], distinct["phash"].to_numpy()[first], strict=True))
-    return photos["sha256"].map(name)
+    return photos["phash"].iloc[places[first[row]]].set_axis(photos.index)
 
 
 def _joined(first: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -36,14 +36,14 @@ def assign(
     Raises:
         UserError: a class is too small to have a photo in each split.
     """
-    photos = photos.sort_values("path", ignore_index=True)
+    photos = photos[["path", "label", "sha256", "group"]].sort_values("path", ignore_index=True)
     known = dict(zip(pinned["sha256"], pinned["split"], strict=True))
     photos["split"] = [known.get(sha256, "") for sha256 in photos["sha256"]]
     split_of = _pinned_groups(photos, pinned)
-    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    labels: dict[str, list[str]] = defaultdict(list)
     for group, label in zip(photos["group"], photos["label"], strict=True):
         if group not in split_of:
-            labels[group][label] += 1
+            labels[group].append(label)
     split_of |= _draw(photos, split_of, labels, {"test": test, "validation": validation}, seed)
     photos["split"] = _placed(photos, split_of)
     _require_all_splits(photos, pinned)
@@ -68,11 +68,11 @@ def _placed(photos: pd.DataFrame, split_of: dict[str, str]) -> list[str]:
 def _draw(
     photos: pd.DataFrame,
     split_of: dict[str, str],
-    labels: dict[str, Counter[str]],
+    labels: dict[str, list[str]],
     shares: dict[str, float],
     seed: int,
 ) -> dict[str, str]:
-    """Place groups, given by how many photos of each class they have, in random order."""
+    """Place groups, given by the labels of their photos, in random order."""
     totals = Counter(photos["label"])
     wanted = {
         (label, split): max(1, int(total * share))
@@ -82,6 +82,7 @@ def _draw(
     counts = Counter(zip(photos["label"], _placed(photos, split_of), strict=True))
     drawn: dict[str, str] = {}
     for group in sorted(labels, key=lambda group: _order(group, seed)):
+        members = Counter(labels[group])
         # Where it brings counts nearer to what is wanted; what fits nowhere is for training.
         drawn[group] = next(
             (
@@ -89,12 +90,12 @@ def _draw(
                 for split in shares
                 if all(
                     counts[label, split] + count / 2 <= wanted[label, split]
-                    for label, count in labels[group].items()
+                    for label, count in members.items()
                 )
             ),
             "train",
         )
-        for label, count in labels[group].items():
+        for label, count in members.items():
             counts[label, drawn[group]] += count
     for label in sorted(totals, key=lambda label: (totals[label], label)):
         for empty in [split for split in SPLITS if not counts[label, split]]:
@@ -110,7 +111,7 @@ def _fill(
     label: str,
     empty: str,
     counts: Counter[tuple[str, str]],
-    labels: dict[str, Counter[str]],
+    labels: dict[str, list[str]],
     drawn: dict[str, str],
 ) -> None:
     """Move a class's smallest group into a split that has none, if that empties no other."""
@@ -118,11 +119,11 @@ def _fill(
         group
         for group, members in labels.items()
         if label in members
-        and all(counts[name, drawn[group]] > count for name, count in members.items())
+        and all(counts[name, drawn[group]] > count for name, count in Counter(members).items())
     ]
     if movable:
-        group = min(movable, key=lambda group: (labels[group].total(), group))
-        for name, count in labels[group].items():
+        group = min(movable, key=lambda group: (len(labels[group]), group))
+        for name, count in Counter(labels[group]).items():
             counts[name, drawn[group]] -= count
             counts[name, empty] += count
         drawn[group] = empty
