@@ -50,6 +50,7 @@ backbones: $(READY) ## measure what each backbone costs on this machine (10 minu
 bench: $(READY) ## measure what a training step costs on this machine (12 minutes)
 	PYTHONPATH=src python benchmarks/steps.py
 	PYTHONPATH=src python benchmarks/steps.py bfloat16
+	PYTHONPATH=src python benchmarks/steps.py head
 
 compare: $(READY) ## measure the pipeline against notebooks, with ../shared (1 hour; the first time 1.5 hours)
 	PYTHONPATH=src python benchmarks/notebooks/compare.py head 1

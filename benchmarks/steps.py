@@ -4,8 +4,9 @@ Every training takes turns with its bare step on one batch in memory, on noise, 
 not look at values; batches are drawn from a mapped file and weighted as stages do it, images in
 views of all kinds, which cost most (`train_cnn.augment=all`).
 Epochs' ends (validation, checkpoint, MLflow) are not part of it. Prints rows of a Markdown table.
-KERAS_BACKEND=jax measures another backend, or an accelerator; with the argument bfloat16 the CNN
-computes in that.
+With the argument head that training is measured, whose process computes on one core an operation,
+with bfloat16 the CNN in that, else the others. KERAS_BACKEND=jax measures another backend, or an
+accelerator.
 """
 
 import math
@@ -20,7 +21,7 @@ import keras
 import numpy as np
 
 from animals10 import backbones, errors, models, parameters
-from animals10.acceleration import accelerate, set_precision
+from animals10.acceleration import accelerate, leave_undivided, set_precision
 from animals10.arrays import Batches, Examples, feed
 from animals10.inference import Predictor
 from animals10.parameters import Augment, Training
@@ -144,6 +145,9 @@ def mapped(path: Path, array: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Measure what is asked for and print it."""
+    if "head" in sys.argv[1:]:
+        print(measure_head())
+        return
     seed_everything(0)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, COUNT)
@@ -159,15 +163,21 @@ def main() -> None:
         print(measure("CNN", cnn, images, PARAMS.train_cnn, PARAMS.augment), flush=True)
         backbone = backbones.build("EfficientNetB0", SIZE)
         print(measure_features(backbone, images), flush=True)
-        width = backbone.output_shape[-1]
-        settings = PARAMS.train_frozen
-        features = rng.standard_normal((FEATURES, width), np.float32)
-        answers = Examples(
-            mapped(Path(name) / "features.npy", features), rng.integers(0, CLASSES, FEATURES)
-        )
-        head = models.head(width, CLASSES, settings.dense, settings.dropout)
-        print(measure("head", head, answers, settings, None, EXECUTION), flush=True)
         measure_finetuning(backbone, images, Path(name))
+
+
+def measure_head(width: int = 1280) -> str:
+    """Train the head on features, as its stage does; return a row."""
+    leave_undivided()
+    seed_everything(0)
+    rng = np.random.default_rng(0)
+    settings = PARAMS.train_frozen
+    features = rng.standard_normal((FEATURES, width), np.float32)
+    labels = rng.integers(0, CLASSES, FEATURES)
+    head = models.head(width, CLASSES, settings.dense, settings.dropout)
+    with tempfile.TemporaryDirectory() as name:
+        answers = Examples(mapped(Path(name) / "features.npy", features), labels)
+        return measure("head", head, answers, settings, None, EXECUTION)
 
 
 def measure_finetuning(backbone: keras.Model, images: Examples, folder: Path) -> None:

@@ -5,19 +5,16 @@ from animals10 import errors
 errors.guard_imports()  # the imports below take seconds
 
 import json
-import os
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from animals10 import models, outcome, parameters, resuming, tracking
+from animals10.acceleration import leave_undivided
 from animals10.arrays import Batches, Examples, load_split
 from animals10.seeding import seed_everything
 from animals10.training import compile_model, fit
-
-# A head's operations are so small that to divide one among cores takes longer than to do it.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def main() -> None:
@@ -27,8 +24,9 @@ def main() -> None:
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     images, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
     views = np.load("data/features/train.npy", mmap_mode="r", allow_pickle=False)
-    features = np.load("data/features/validation.npy", allow_pickle=False)
+    features = np.load("data/features/validation.npy", mmap_mode="r", allow_pickle=False)
     train = Examples(views.reshape(-1, views.shape[-1]), np.tile(images.labels, len(views)))
+    leave_undivided()
     seed_everything(params.seed)
     with (
         resuming.checkpoints("train_frozen") as states,

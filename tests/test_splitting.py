@@ -262,7 +262,8 @@ HEADER, A = "path,split,sha256,group\n", "a" * 64
         ("path,label\n", "not in index"),
         (f"{HEADER}1.jpg,holdout,ab,{A}\n", "a split 'holdout'; allowed are train, valid"),
         (f"{HEADER}1.jpg,test,AB,{A}\n1.jpg,train,ab,{A}\n", "the photo with sha256 ab in two"),
-        (f"{HEADER}1.jpg,test,ab,c\n", "a group 'c', which is no hash"),
+        (f"{HEADER}1.jpg,test,ab,{A}\n", "a sha256 'ab', which is no hash"),
+        (f"{HEADER}1.jpg,test,{A},c\n", "a group 'c', which is no hash"),
     ],
 )
 def test_a_wrong_pinned_file_is_one_line(text: str | None, message: str, tmp_path: Path) -> None:

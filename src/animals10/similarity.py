@@ -8,6 +8,8 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from animals10.splitting import among
+
 SIDE = 64  # pixels, of what is hashed
 _HASH_SIDE = 16  # the 16 x 16 lowest frequencies: 256 bits
 _BYTES = _HASH_SIDE**2 // 8
@@ -48,22 +50,16 @@ def add_groups(
     """
     if threshold is None:
         return photos.assign(group=photos["sha256"]), pinned.assign(group=pinned["sha256"])
-    gone = pinned[~_among(pinned["sha256"], photos["sha256"])]
+    gone = pinned[~among(pinned["sha256"], photos["sha256"])]
     gone = gone.assign(phash=gone["group"], mirrored=gone["group"])
     both = pd.concat([table[["sha256", "phash", "mirrored"]] for table in (photos, gone)])
     names = group(both, threshold)
-    known = _among(both["sha256"], pinned["sha256"])
+    known = among(both["sha256"], pinned["sha256"])
     name = dict(zip(both["sha256"][known], names[known], strict=True))
     return (
         photos.assign(group=names[: len(photos)]),
         pinned.assign(group=pinned["sha256"].map(name)),
     )
-
-
-def _among(texts: pd.Series, others: pd.Series) -> np.ndarray:
-    # pandas's `isin` takes four times the memory, and keeps it.
-    known = set(others)
-    return np.fromiter((text in known for text in texts), bool, len(texts))
 
 
 def group(photos: pd.DataFrame, threshold: int) -> pd.Series:
