@@ -60,7 +60,10 @@ def memory(number: int) -> float:
 
 
 def peak(number: int) -> float:
-    """Return the most resident memory that a process ever had in MiB, however shortly."""
+    """Return the most resident memory that a process had so far in MiB, however shortly.
+
+    Pages that it shares with other processes count in full.
+    """
     with suppress(OSError):
         status = Path(f"/proc/{number}/status").read_text(encoding="ascii")
         most = re.search(r"VmHWM:\s+(\d+) kB", status)
@@ -125,8 +128,8 @@ def main() -> None:
         "By `python benchmarks/scale.py`, on photos of Animals-10 (shorter side 136 pixels; for",
         "the larger count also turned by 90, 180, 270 degrees), one epoch each, one view of each",
         "training image; time with the start of Python, memory as the most that all processes of",
-        "the stage had at once, looked at five times a second, or, if more, that its first process",
-        "ever had.",
+        "the stage had at once, looked at five times a second, pages they share counted once, or,",
+        "if more, the peak of its first process, as Linux tells it.",
         "",
         *table(measured),
     ]

@@ -99,8 +99,12 @@ def measure(
     settings: Training,
     augment: Augment | None,
     execution: int = 1,
-) -> str:
-    """Train in turns on batches as they are drawn, and on one in memory; return a row."""
+) -> tuple[str, float]:
+    """Train in turns on batches as they are drawn, and on one in memory.
+
+    Returns:
+        The first cells of a row, and the operations a second of the bare step.
+    """
     batches = Batches(examples, BATCH, augment=augment)
     if settings.class_weights:
         batches.class_weights = balanced_weights(examples.labels)
@@ -118,23 +122,23 @@ def measure(
     fast, slow = (count / statistics.median(column) for column in zip(*turns, strict=True))
     shares = [one / other for one, other in turns]
     share = f"{statistics.median(shares):.0%} ({min(shares):.0%} to {max(shares):.0%})"
-    done = operations(model, learns=True) * fast
-    return f"| {name} | {fast:,.0f} | {slow:,.0f} | {share} | {of_peak(done)}"
+    cells = f"| {name} | {fast:,.0f} | {slow:,.0f} | {share} |"
+    return cells, operations(model, learns=True) * fast
 
 
-def of_peak(rate: float) -> str:
-    """Return cells with a rate of operations, and its share of a float32 matrix product's."""
-    return f"{rate / 1e9:,.0f} | {rate / ceiling():.0%} |"
+def show(cells: str, rate: float) -> None:
+    """Print a row, with a rate of operations and its share of a float32 matrix product's."""
+    print(f"{cells} {rate / 1e9:,.0f} | {rate / ceiling():.0%} |", flush=True)
 
 
-def measure_features(backbone: keras.Model, images: Examples) -> str:
-    """Ask the frozen backbone about all images; return a row."""
+def measure_features(backbone: keras.Model, images: Examples) -> tuple[str, float]:
+    """Ask the frozen backbone about all images; return as `measure` does."""
     predictor = Predictor(backbone)
     batches = Batches(images, PARAMS.embed.batch_size, shuffle=False)
     predictor.predict(batches)
     taken = [seconds(lambda: predictor.predict(batches)) for _ in range(ROUNDS)]
     rate = COUNT / statistics.median(taken)
-    return f"| features | | {rate:,.0f} | | {of_peak(operations(backbone, learns=False) * rate)}"
+    return f"| features | | {rate:,.0f} | |", operations(backbone, learns=False) * rate
 
 
 def mapped(path: Path, array: np.ndarray) -> np.ndarray:
@@ -146,7 +150,8 @@ def mapped(path: Path, array: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Measure what is asked for and print it."""
     if "head" in sys.argv[1:]:
-        print(measure_head())
+        cells, rate = measure_head()
+        print(f"{cells} {rate / 1e9:,.0f} | |")  # no share: here a product would have one core
         return
     seed_everything(0)
     rng = np.random.default_rng(0)
@@ -157,17 +162,17 @@ def main() -> None:
         images = Examples(mapped(Path(name) / "images.npy", pixels), labels)
         if "bfloat16" in sys.argv[1:]:
             set_precision("bfloat16")
-            print(measure("CNN, bfloat16", cnn, images, PARAMS.train_cnn, PARAMS.augment))
+            show(*measure("CNN, bfloat16", cnn, images, PARAMS.train_cnn, PARAMS.augment))
             return
         print(f"float32 matrix product: {ceiling() / 1e9:,.0f} GFLOP/s; {keras.backend.backend()}")
-        print(measure("CNN", cnn, images, PARAMS.train_cnn, PARAMS.augment), flush=True)
+        show(*measure("CNN", cnn, images, PARAMS.train_cnn, PARAMS.augment))
         backbone = backbones.build("EfficientNetB0", SIZE)
-        print(measure_features(backbone, images), flush=True)
+        show(*measure_features(backbone, images))
         measure_finetuning(backbone, images, Path(name))
 
 
-def measure_head(width: int = 1280) -> str:
-    """Train the head on features, as its stage does; return a row."""
+def measure_head(width: int = 1280) -> tuple[str, float]:
+    """Train the head on features, as its stage does; return as `measure` does."""
     leave_undivided()
     seed_everything(0)
     rng = np.random.default_rng(0)
@@ -190,7 +195,7 @@ def measure_finetuning(backbone: keras.Model, images: Examples, folder: Path) ->
     for first in ("all", "block6a", "block7a"):
         backbones.unfreeze(backbone, first)
         name = f"fine-tuning, {first}"
-        print(measure(name, model, images, settings, PARAMS.augment), flush=True)
+        show(*measure(name, model, images, settings, PARAMS.augment))
         if first == "all":
             continue
         _, upper = backbones.cut(backbone)
@@ -198,7 +203,7 @@ def measure_finetuning(backbone: keras.Model, images: Examples, folder: Path) ->
         rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
         answers = Examples(mapped(folder / f"{first}.npy", rows), images.labels)
         upper = models.join(upper, head)
-        print(measure(f"{name}, on answers", upper, answers, settings, None), flush=True)
+        show(*measure(f"{name}, on answers", upper, answers, settings, None))
 
 
 if __name__ == "__main__":

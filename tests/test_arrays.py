@@ -1,3 +1,4 @@
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from animals10.arrays import Batches, Examples, RecurringViews, feed, load_split
 from animals10.errors import UserError
 from animals10.inference import Predictor
 from animals10.parameters import Augment, Parameters
-from animals10.seeding import seed_everything
 from animals10.training import compile_model, fit
 
+RESET = Path("/proc/self/clear_refs")  # of Linux
 AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
 
 
@@ -54,16 +55,16 @@ def peak() -> int:
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
-@pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells the peak, and lets it be reset")
+@pytest.mark.skipif(not os.access(RESET, os.W_OK), reason="the peak of memory cannot be reset")
 def test_little_of_a_mapped_array_is_in_memory_while_many_rows_are_drawn(tmp_path: Path) -> None:
     path = tmp_path / "features.npy"
     artifacts.write_array(path, np.arange(20_000 * 1280, dtype=np.float32).reshape(20_000, 1280))
     mapped = np.load(path, mmap_mode="r")
     batches = Batches(Examples(mapped, np.arange(20_000)), 32)
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    RESET.write_text("5", encoding="ascii")
     before = peak()
     inputs, labels = batches.stretch(0, 50)
-    assert peak() - before < inputs.nbytes + mapped.nbytes // 2
+    assert peak() - before < inputs.nbytes + mapped.nbytes // 4
     np.testing.assert_array_equal(inputs, mapped[labels])
 
 
@@ -127,24 +128,6 @@ def test_keras_is_fed_the_batches_as_they_are(augment: Augment | None, weighted:
     for index, arrays in enumerate(fed):
         for one, other in zip(arrays, batches[index], strict=True):
             np.testing.assert_array_equal(np.asarray(one), other)
-
-
-@pytest.mark.parametrize("augment", [None, AUGMENT])
-def test_batches_are_drawn_while_the_model_trains(augment: Augment | None) -> None:
-    seen: list[int] = []
-
-    class Recording(Batches):
-        def stretch(self, index: int, count: int) -> tuple[np.ndarray, ...]:
-            seen.append(index)
-            return super().stretch(index, count)
-
-    seed_everything(0)  # asks for deterministic results
-    batches = iter(feed(Recording(examples(40 if augment else 50_000), 4, augment=augment)))
-    next(batches)
-    deadline = time.monotonic() + 10
-    while len(seen) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(seen) >= 2
 
 
 def flatten() -> keras.Model:

@@ -110,6 +110,48 @@ def test_a_stop_comes_in_the_midst_of_a_long_call(tmp_path: Path) -> None:
     assert (process.returncode, stderr) == (130, STOPPED)
 
 
+TRAINING = """
+import keras, numpy as np
+from animals10.arrays import Batches, Examples, feed
+from animals10.seeding import seed_everything
+
+class Slow(Batches):
+    def stretch(self, index, count):
+        if index:
+            Path("begun").touch()
+        for _ in range(20):
+            time.sleep(0.01)
+        return super().stretch(index, count)
+
+def fail(batch, logs):
+    raise errors.UserError("no such class")
+
+def train(**callbacks):
+    seed_everything(0)  # asks for deterministic results
+    model = keras.Sequential([keras.Input((256, 256)), keras.layers.Flatten(),
+        keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    batches = Slow(Examples(np.zeros((400, 256, 256), np.float32), np.zeros(400, int)), 4)
+    model.fit(feed(batches), verbose=0, callbacks=[keras.callbacks.LambdaCallback(**callbacks)])
+"""
+
+
+def test_a_training_is_stopped_while_batches_are_drawn(tmp_path: Path) -> None:
+    process = start("train()", tmp_path, TRAINING)
+    wait_for((tmp_path / "begun").exists)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=8)
+    assert process.returncode == 130
+    assert stderr.endswith(STOPPED)
+
+
+def test_a_mistake_that_a_training_meets_ends_it(tmp_path: Path) -> None:
+    process = start("train(on_train_batch_end=fail)", tmp_path, TRAINING)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr.endswith("error: no such class\n")
+
+
 def test_a_stage_ends_when_its_dvc_is_gone(tmp_path: Path) -> None:
     program = PROGRAM.format(body="time.sleep(60)", imports="")
     parent = subprocess.Popen(

@@ -175,8 +175,8 @@ def take(inputs: np.ndarray, rows: np.ndarray) -> np.ndarray:
     if mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
         return np.asarray(inputs[rows])
     taken = np.empty((len(rows), *inputs.shape[1:]), inputs.dtype)
-    # Neighbours together, as Linux maps up to 2 MiB around a row: in random order, many rows would
-    # have the whole file in memory.
+    # Neighbours together, as Linux maps much around a row, up to 2 MiB: in random order, many rows
+    # would have the whole file in memory.
     by_place = np.argsort(rows)
     for start in range(0, len(rows), _NEIGHBOURS):
         some = by_place[start : start + _NEIGHBOURS]
@@ -205,9 +205,10 @@ def feed(batches: Batches) -> Any:
 
     def draw(index: Any) -> list[Any]:
         get = batches.__getitem__ if count == 1 else lambda first: batches.stretch(first, count)
-        # Said to be stateful, it would not run beside the training: asked for deterministic
-        # results, TensorFlow waits for such a function (make_deterministic.cc).
-        drawn = tf.numpy_function(get, [index], [spec.dtype for spec in specs], stateful=False)
+        # Stateful, so that TensorFlow, asked for deterministic results, draws when the training
+        # asks (make_deterministic.cc). Ahead of it, nothing is gained on cores that the training
+        # has in use, and a training that is stopped waits for ever for the thread that draws.
+        drawn = tf.numpy_function(get, [index], [spec.dtype for spec in specs])
         return list(map(tf.ensure_shape, drawn, [spec.shape for spec in specs]))
 
     # Not `from_generator`: once used, it makes glibc give memory back after every operation

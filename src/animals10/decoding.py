@@ -1,6 +1,7 @@
 """From the archive of photos to arrays: photos are decoded once, for all stages to come."""
 
 import zipfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -31,19 +32,25 @@ def write_split(
     paths = members["path"].tolist()
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size, 3)}
     with (
-        zipfile.ZipFile(archive) as photos,
         # Written, not mapped: pages of a mapped file count as this process's memory.
         artifacts.replacing(folder / "images.npy") as temporary,
         temporary.open("wb") as file,
         tqdm(total=len(paths), desc=f"decode {folder.name}", unit="photo", disable=None) as bar,
     ):
         np.lib.format.write_array_header_1_0(file, header)
-        contents = (
-            [photos.read(path) for path in chunk]
-            for chunk in chunks(paths, lambda path: photos.getinfo(path).file_size + 3 * size**2)
-        )
-        for _, image in in_order(partial(decode, size=size), contents):
+        for _, image in in_order(partial(decode, size=size), _read(archive, paths, 3 * size**2)):
             file.write(image.tobytes())
             bar.update()
     labels = members["label"].map(classes.index).to_numpy(np.int64)
     artifacts.write_array(folder / "labels.npy", labels)
+
+
+def _read(archive: Path, paths: list[str], decoded: int) -> Iterator[list[bytes]]:
+    """Yield photos, as many at once as fit in memory with `decoded` bytes for each.
+
+    The archive is opened only when the first are asked for, so that processes begun before do not
+    have its list of members, 0.6 KiB a photo.
+    """
+    with zipfile.ZipFile(archive) as photos:
+        for chunk in chunks(paths, lambda path: photos.getinfo(path).file_size + decoded):
+            yield [photos.read(path) for path in chunk]
