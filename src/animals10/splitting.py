@@ -5,10 +5,10 @@ import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from animals10.errors import UserError
+from animals10.similarity import among
 
 SPLITS = ("train", "validation", "test")
 
@@ -143,15 +143,6 @@ def _require_all_splits(photos: pd.DataFrame, pinned: pd.DataFrame) -> None:
                 f"class {label!r} has {members['group'].nunique()} different photo(s), too few for "
                 "one in each of train, validation and test; add photos, or remove the class"
             )
-
-
-def among(texts: pd.Series, others: pd.Series) -> np.ndarray:
-    """Return which texts of a column are in another: bool, of shape (len(texts),).
-
-    As pandas's `isin`, which takes four times the memory, and keeps it.
-    """
-    known = set(others)
-    return np.fromiter((text in known for text in texts), bool, len(texts))
 
 
 def summarize(splits: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, int]:
