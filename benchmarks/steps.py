@@ -31,8 +31,8 @@ from animals10.training import balanced_weights, compile_model
 PARAMS = parameters.load(Path(__file__).resolve().parents[1] / "params.yaml")
 SIZE, BATCH, CLASSES, ROUNDS = PARAMS.image_size, 32, 10, 5
 COUNT = 64 * BATCH  # images of an epoch
-FEATURES = 25 * COUNT  # of an epoch of the head: all photos of Animals-10 in three views
-EXECUTION = 32  # steps of the head, as its stage has them
+EXECUTION = 128  # steps of the head, as its stage has them
+FEATURES = 12 * EXECUTION * BATCH  # an epoch of it: about all of Animals-10 in three views
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -35,7 +35,7 @@ def main() -> None:
         backbone = keras.saving.load_model("models/backbone.keras", safe_mode=True)
         head = models.head(views.shape[-1], len(classes), settings.dense, settings.dropout)
         # A step takes less than Keras's loop around it.
-        compile_model(head, settings, steps_per_execution=32)
+        compile_model(head, settings, steps_per_execution=128)
         history = fit(
             head,
             Batches(train, settings.batch_size, params.seed),
