@@ -3,10 +3,10 @@
 Every training takes turns with its bare step on one batch in memory, on noise, as arithmetic does
 not look at values; batches are drawn from a mapped file and weighted as stages do it, images in
 views of all kinds, which cost most (`train_cnn.augment=all`).
-Epochs' ends (validation, checkpoint, MLflow) are not part of it. Prints rows of a Markdown table.
-With the argument head that training is measured, whose process computes on one core an operation,
-with bfloat16 the CNN in that, else the others. KERAS_BACKEND=jax measures another backend, or an
-accelerator.
+What is around an epoch (validation, checkpoint, MLflow) is not part of it. Prints rows of a
+Markdown table. With the argument head that training is measured, whose process computes on one core
+an operation, with bfloat16 the CNN in that, else the others. KERAS_BACKEND=jax measures another
+backend, or an accelerator.
 """
 
 import math
@@ -40,6 +40,18 @@ def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+class Stopwatch(keras.callbacks.Callback):
+    """Takes the seconds of the latest epoch, without what `fit` does before the first."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Start."""
+        self.begun = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Stop."""
+        self.seconds = time.perf_counter() - self.begun
 
 
 def operations(model: keras.Model, learns: bool) -> float:
@@ -111,13 +123,15 @@ def measure(
     drawn, twin = feed(batches), accelerate(model)
     compile_model(twin, settings, steps_per_execution=execution)
 
-    def whole() -> None:
-        twin.fit(drawn, shuffle=False, verbose=0)
+    def epoch() -> float:
+        watch = Stopwatch()
+        twin.fit(drawn, shuffle=False, verbose=0, callbacks=[watch])
+        return watch.seconds
 
-    whole()
+    epoch()
     bare = bare_steps(twin, batches)
     bare()
-    turns = [(seconds(bare), seconds(whole)) for _ in range(ROUNDS)]
+    turns = [(seconds(bare), epoch()) for _ in range(ROUNDS)]
     count = len(examples.labels)
     fast, slow = (count / statistics.median(column) for column in zip(*turns, strict=True))
     shares = [one / other for one, other in turns]

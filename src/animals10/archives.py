@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, Self
 
@@ -49,7 +49,7 @@ class ArchiveError(UserError):
     """An archive that is damaged, or holds what no archive of photos does."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One file of a source.
 
@@ -77,20 +77,20 @@ def open_archive(file: IO[bytes], source: str) -> Iterator[list[Entry]]:
         ArchiveError: it is damaged, no archive, or holds what no archive of photos does; also
             while its files are read.
     """
-    guard = _Guard(source, file.seek(0, 2))
+    size = file.seek(0, 2)
     file.seek(0)
     magic = file.read(6)
     file.seek(0)
     with ExitStack() as stack:
         with _blaming(source):
             if magic.startswith((b"PK\3\4", b"PK\5\6")):
-                entries = list(_zip_entries(stack.enter_context(zipfile.ZipFile(file)), guard))
+                entries = _zip_entries(stack.enter_context(zipfile.ZipFile(file)), source, size)
             else:
                 # Here, since a system's own folder for such files may be small, or in memory.
                 store = stack.enter_context(tempfile.TemporaryFile(dir="."))
-                entries = list(_tar_entries(_unpacked(file, magic), store, guard))
-        entries.sort(key=lambda entry: entry.name)
-        yield [replace(entry, read=partial(_read, entry, source)) for entry in entries]
+                entries = _tar_entries(_unpacked(file, magic), store, source, size)
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        yield ordered
 
 
 @contextmanager
@@ -108,16 +108,12 @@ def _blaming(source: str) -> Iterator[None]:
         ) from None
 
 
-def _read(entry: Entry, source: str) -> bytes:
-    with _blaming(source):
-        return entry.read()
-
-
-def _zip_entries(archive: zipfile.ZipFile, guard: "_Guard") -> Iterator[Entry]:
+def _zip_entries(archive: zipfile.ZipFile, source: str, size: int) -> Iterator[Entry]:
     def read(member: zipfile.ZipInfo) -> bytes:
-        with archive.open(member) as content:
+        with _blaming(source), archive.open(member) as content:
             return content.read(member.file_size + 1)
 
+    guard = _Guard(source, size)  # which knows every name, so that it must not stay
     for member in archive.infolist():
         name = _zip_name(member)
         if member.flag_bits & 1:
@@ -132,7 +128,7 @@ def _zip_entries(archive: zipfile.ZipFile, guard: "_Guard") -> Iterator[Entry]:
 
 def _zip_name(member: zipfile.ZipInfo) -> str:
     """Return a member's name; macOS writes UTF-8 without the flag that says so."""
-    if member.flag_bits & 0x800:
+    if member.flag_bits & 0x800 or member.filename.isascii():
         return member.filename
     try:
         return member.filename.encode("cp437").decode()
@@ -163,13 +159,15 @@ class _Member(tarfile.TarInfo):
         return member
 
 
-def _tar_entries(file: IO[bytes], store: IO[bytes], guard: "_Guard") -> Iterator[Entry]:
+def _tar_entries(file: IO[bytes], store: IO[bytes], source: str, size: int) -> Iterator[Entry]:
     """Copy all members, one after the other, since a compressed tar can only be read in order."""
 
     def read(start: int, size: int) -> bytes:
-        store.seek(start)
-        return store.read(size)
+        with _blaming(source):
+            store.seek(start)
+            return store.read(size)
 
+    guard = _Guard(source, size)
     with tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as archive:
         for member in archive:
             name = member.name + "/" * member.isdir()
