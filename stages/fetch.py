@@ -26,8 +26,8 @@ def main() -> None:
         open_source(params.fetch, params.seed) as entries,
     ):
         photos = _checked(judge(entries, params.fetch.smallest_side, verdicts), check)
-        artifacts.write_zip(Path("data/photos.zip"), photos)
-    kept = pd.DataFrame(verdicts.photos, columns=Photo._fields)
+        begins = artifacts.write_zip(Path("data/photos.zip"), photos)
+    kept = pd.DataFrame(verdicts.photos, columns=Photo._fields).assign(begin=begins)
     rejected = pd.DataFrame(sorted(verdicts.rejected), columns=["path", "reason"])
     artifacts.write_csv(Path("data/photos.csv"), kept)
     artifacts.write_csv(Path("data/rejected.csv"), rejected)

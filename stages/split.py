@@ -4,6 +4,7 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +16,31 @@ from animals10 import artifacts, decoding, parameters, plots, similarity, splitt
 def main() -> None:
     """Write data/splits.csv, the decoded splits, the class names and pictures of the data."""
     params = parameters.load()
+    splits, pinned = _decide(params)
+    classes = sorted(splits["label"].unique())
+    artifacts.write_json(Path("models/classes.json"), classes)
+    told = splits[["path", "label", "split", "sha256", "group"]]
+    artifacts.write_csv(Path("data/splits.csv"), told)
+    artifacts.write_csv(Path("plots/images_per_class.csv"), plots.images_per_class(splits))
+    artifacts.write_json(Path("metrics/split.json"), splitting.summarize(splits, pinned))
+    splitting.report(splits, pinned)
+    for split in splitting.SPLITS:
+        members = splits.loc[splits["split"] == split, ["label", "begin", "size"]]
+        folder, archive = Path("data") / split, Path("data/photos.zip")
+        decoding.write_split(folder, archive, members, classes, params.image_size)
+    _write_plots(classes, params.seed)
+
+
+def _decide(params: parameters.Parameters) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all photos with their splits, and the earlier split that they keep to."""
     pinned = splitting.read_pinned(Path(params.split.pinned))
+    types = defaultdict(lambda: str, size="int64", begin="int64")
     # In pieces, since pandas has what it reads twice in memory.
-    pieces = pd.read_csv("data/photos.csv", dtype=str, keep_default_na=False, chunksize=8192)
+    pieces = pd.read_csv("data/photos.csv", dtype=types, keep_default_na=False, chunksize=8192)
     photos = pd.concat(pieces, ignore_index=True)
     photos, pinned = similarity.add_groups(photos, pinned, params.split.near_duplicates)
     shares = params.split.validation, params.split.test
-    splits = splitting.assign(photos, pinned, *shares, params.seed)
-    classes = sorted(splits["label"].unique())
-    artifacts.write_csv(Path("data/splits.csv"), splits)
-    artifacts.write_json(Path("models/classes.json"), classes)
-    for split, members in splits.groupby("split"):
-        folder, archive = Path("data") / str(split), Path("data/photos.zip")
-        decoding.write_split(folder, archive, members, classes, params.image_size)
-    _write_plots(classes, params.seed)
-    counts = plots.images_per_class(splits)
-    artifacts.write_csv(Path("plots/images_per_class.csv"), counts)
-    artifacts.write_json(Path("metrics/split.json"), splitting.summarize(splits, pinned))
-    splitting.report(splits, pinned)
+    return splitting.assign(photos, pinned, *shares, params.seed), pinned
 
 
 def _write_plots(classes: list[str], seed: int) -> None:

@@ -65,7 +65,8 @@ def test_csv_has_six_decimals(tmp_path: Path) -> None:
 
 
 def test_zip_does_not_depend_on_the_time(tmp_path: Path) -> None:
-    artifacts.write_zip(tmp_path / "a.zip", [("x", b"1"), ("y", b"2")])
+    begins = artifacts.write_zip(tmp_path / "a.zip", [("x", b"1"), ("y", b"2")])
+    assert [(tmp_path / "a.zip").read_bytes()[begin] for begin in begins] == [*b"12"]
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.namelist() == ["x", "y"]
         assert archive.read("y") == b"2"

@@ -11,16 +11,19 @@ from animals10 import artifacts, decoding, plots
 from animals10.images import decode
 
 
-def archive(path: Path) -> Path:
+def archive(path: Path) -> pd.DataFrame:
+    """Write an archive of photos; return a row for each."""
     members = [(f"{name}/{i}.jpg", picture(i)) for name in ("cat", "dog") for i in range(3)]
-    artifacts.write_zip(path, members)
-    return path
+    begins = artifacts.write_zip(path, members)
+    rows = [(name, name.split("/")[0], len(content)) for name, content in members]
+    return pd.DataFrame(rows, columns=["path", "label", "size"]).assign(begin=begins)
 
 
 def test_decoded_rows_are_in_the_order_of_the_table(tmp_path: Path) -> None:
-    members = pd.DataFrame([("dog/2.jpg", "dog"), ("cat/0.jpg", "cat")], columns=["path", "label"])
+    photos = archive(tmp_path / "p.zip").set_index("path")
+    members = photos.loc[["dog/2.jpg", "cat/0.jpg"]]
     folder = tmp_path / "train"
-    decoding.write_split(folder, archive(tmp_path / "p.zip"), members, ["cat", "dog"], 16)
+    decoding.write_split(folder, tmp_path / "p.zip", members, ["cat", "dog"], 16)
     images, labels = np.load(folder / "images.npy"), np.load(folder / "labels.npy")
     assert labels.tolist() == [1, 0]
     np.testing.assert_array_equal(images[0], decode(picture(2), 16))

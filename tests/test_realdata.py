@@ -34,9 +34,9 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples]:
     folder = tmp_path_factory.mktemp("real")
     verdicts = Verdicts()
     with PHOTOS.open("rb") as file, open_archive(file, PHOTOS.name) as entries:
-        artifacts.write_zip(folder / "photos.zip", judge(entries, 24, verdicts))
+        begins = artifacts.write_zip(folder / "photos.zip", judge(entries, 24, verdicts))
     assert verdicts.rejected == []
-    photos = pd.DataFrame(verdicts.photos, columns=Photo._fields)
+    photos = pd.DataFrame(verdicts.photos, columns=Photo._fields).assign(begin=begins)
     pinned = splitting.read_pinned(ROOT / "pinned" / "none.csv")
     photos, pinned = similarity.add_groups(photos, pinned, 56)
     table = splitting.assign(photos, pinned, 0.15, 0.15, seed=1)

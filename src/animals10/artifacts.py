@@ -89,16 +89,23 @@ def write_rows(path: Path, shape: tuple[int, ...], chunks: Iterable[np.ndarray])
             file.write(chunk.astype("<f4").tobytes())
 
 
-def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Write named contents as an uncompressed zip without times, in the order given."""
+def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> list[int]:
+    """Write named contents as an uncompressed zip without times, in the order given.
+
+    Returns:
+        The byte of the file at which each content begins.
+    """
     with replacing(path) as temporary:
-        _zip(temporary, members)
+        return _zip(temporary, members)
 
 
-def _zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+def _zip(path: Path, members: Iterable[tuple[str, bytes]]) -> list[int]:
+    begins = []
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+            begins.append(archive.start_dir - len(content))  # the end so far, less the content
+    return begins
 
 
 def write_model(path: Path, model: "keras.Model") -> None:

@@ -22,10 +22,14 @@ LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger
 
 
 class Photo(NamedTuple):
-    """A photo that is kept: `<class>/<file>`, its class, its bytes' hash, what it looks like."""
+    """A photo that is kept: `<class>/<file>`, its class, its bytes' hash, what it looks like.
+
+    `size` is in bytes.
+    """
 
     path: str
     label: str
+    size: int
     sha256: str
     phash: str
     mirrored: str
@@ -70,7 +74,7 @@ def judge(entries: list[Entry], smallest: int, verdicts: Verdicts) -> Iterator[t
             if isinstance(looks, str):
                 verdicts.rejected.append((name, looks))
             else:
-                verdicts.photos.append(Photo(name, label, sha256, *looks))
+                verdicts.photos.append(Photo(name, label, len(content), sha256, *looks))
                 yield name, content
     _require_classes({name.split("/")[0] for name, _ in candidates}, verdicts)
 

@@ -44,18 +44,19 @@ def add_groups(
         threshold: as for `group`; None puts only identical files together.
 
     Returns:
-        Both tables, with their groups among the photos of both.
+        Both tables, with their groups among the photos of both instead of what photos look like.
     """
+    known = photos.drop(columns=["phash", "mirrored"])
     if threshold is None:
-        return photos.assign(group=photos["sha256"]), pinned.assign(group=pinned["sha256"])
+        return known.assign(group=known["sha256"]), pinned.assign(group=pinned["sha256"])
     gone = pinned[~among(pinned["sha256"], photos["sha256"])]
     gone = gone.assign(phash=gone["group"], mirrored=gone["group"])
     both = pd.concat([table[["sha256", "phash", "mirrored"]] for table in (photos, gone)])
     names = group(both, threshold)
-    known = among(both["sha256"], pinned["sha256"])
-    name = dict(zip(both["sha256"][known], names[known], strict=True))
+    earlier = among(both["sha256"], pinned["sha256"])
+    name = dict(zip(both["sha256"][earlier], names[earlier], strict=True))
     return (
-        photos.assign(group=names[: len(photos)]),
+        known.assign(group=names[: len(photos)]),
         pinned.assign(group=pinned["sha256"].map(name)),
     )
 
@@ -65,8 +66,9 @@ def among(texts: pd.Series, others: pd.Series) -> np.ndarray:
 
     As pandas's `isin`, which takes four times the memory, and keeps it.
     """
-    known = set(others)
-    return np.fromiter((text in known for text in texts), bool, len(texts))
+    fewer, more = sorted((texts, others), key=len)
+    shared = set(fewer).intersection(more)
+    return np.fromiter((text in shared for text in texts), bool, len(texts))
 
 
 def group(photos: pd.DataFrame, threshold: int) -> pd.Series:

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
-from collections import Counter, defaultdict
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from animals10.errors import UserError
@@ -24,7 +26,7 @@ def assign(
     its group follow it, to the test split first where a group was in several.
 
     Args:
-        photos: columns `path`, `label`, `sha256` (hex of the file's bytes), `group`.
+        photos: columns `path`, `label`, `sha256` (hex of the file's bytes), `group`, and others.
         pinned: columns `path`, `split`, `sha256`, and `group` among the photos' groups now; or no
             rows.
         validation: share of each class, in (0, 1); met to within one photo or one group.
@@ -32,60 +34,94 @@ def assign(
         seed: of the drawing of order.
 
     Returns:
-        The photos sorted by path, with columns path, label, split, sha256, group.
+        The photos sorted by path, with all their columns and `split`.
 
     Raises:
         UserError: a class is too small to have a photo in each split.
     """
-    photos = photos[["path", "label", "sha256", "group"]].sort_values("path", ignore_index=True)
+    photos = photos.sort_values("path", ignore_index=True)
     known = dict(zip(pinned["sha256"], pinned["split"], strict=True))
     photos["split"] = [known.get(sha256, "") for sha256 in photos["sha256"]]
     split_of = _pinned_groups(photos, pinned)
-    labels: dict[str, list[str]] = defaultdict(list)
-    for group, label in zip(photos["group"], photos["label"], strict=True):
-        if group not in split_of:
-            labels[group].append(label)
-    split_of |= _draw(photos, split_of, labels, {"test": test, "validation": validation}, seed)
-    photos["split"] = _placed(photos, split_of)
+    group_of, names = _numbered(photos["group"])
+    groups = _Groups(
+        names=names,
+        labels=_labels(photos["label"], group_of, len(names)),
+        splits=[split_of.get(name, "") for name in names],
+    )
+    counts = Counter(zip(photos["label"], _placed(photos, group_of, groups), strict=True))
+    _draw(groups, counts, {"test": test, "validation": validation}, seed)
+    photos["split"] = _placed(photos, group_of, groups)
     _require_all_splits(photos, pinned)
-    return photos[["path", "label", "split", "sha256", "group"]]
+    return photos
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Groups of near-duplicates by their numbers; of many photos, names of text are much memory.
+
+    `labels` has those of each group's photos, `splits` each group's split, "" if undecided.
+    """
+
+    names: list[str]
+    labels: list[tuple[str, ...]]
+    splits: list[str]
+
+
+def _numbered(groups: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return the number of each photo's group, and the groups' names by number.
+
+    As pandas's `factorize`, which takes more memory for texts, and keeps it.
+    """
+    number: dict[str, int] = {}
+    group_of = [number.setdefault(name, len(number)) for name in groups]
+    return np.array(group_of), list(number)
+
+
+def _labels(labels: pd.Series, group_of: np.ndarray, count: int) -> list[tuple[str, ...]]:
+    """List the labels of each group's photos."""
+    found: list[tuple[str, ...]] = [()] * count
+    same: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for group, label in zip(group_of, labels, strict=True):
+        together = (*found[group], label)
+        found[group] = same.setdefault(together, together)
+    return found
 
 
 def _pinned_groups(photos: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, str]:
     """Return the split of each group that has pinned members, be they here or gone."""
-    known = pd.concat([photos[["group", "split"]], pinned[["group", "split"]]])
+    here = photos.loc[photos["split"] != "", ["group", "split"]].astype(str)
+    known = pd.concat([here, pinned[["group", "split"]]])
     split_of: dict[str, str] = {}
     for split in SPLITS:  # the test split last, so that it wins
         split_of |= dict.fromkeys(known["group"][known["split"] == split], split)
     return split_of
 
 
-def _placed(photos: pd.DataFrame, split_of: dict[str, str]) -> list[str]:
+def _placed(photos: pd.DataFrame, group_of: np.ndarray, groups: _Groups) -> list[str]:
     """Return each photo's split: its own if it is pinned, else its group's; "" if undecided."""
-    pairs = zip(photos["split"], photos["group"], strict=True)
-    return [own or split_of.get(group, "") for own, group in pairs]
+    pairs = zip(photos["split"], group_of, strict=True)
+    return [own or groups.splits[group] for own, group in pairs]
 
 
 def _draw(
-    photos: pd.DataFrame,
-    split_of: dict[str, str],
-    labels: dict[str, list[str]],
-    shares: dict[str, float],
-    seed: int,
-) -> dict[str, str]:
-    """Place groups, given by the labels of their photos, in random order."""
-    totals = Counter(photos["label"])
+    groups: _Groups, counts: Counter[tuple[str, str]], shares: dict[str, float], seed: int
+) -> None:
+    """Place the undecided groups in random order."""
+    totals: Counter[str] = Counter()
+    for (label, _), count in counts.items():
+        totals[label] += count
     wanted = {
         (label, split): max(1, int(total * share))
         for label, total in totals.items()
         for split, share in shares.items()
     }
-    counts = Counter(zip(photos["label"], _placed(photos, split_of), strict=True))
-    drawn: dict[str, str] = {}
-    for group in sorted(labels, key=lambda group: _order(group, seed)):
-        members = Counter(labels[group])
+    order = np.argsort([_order(name, seed) for name in groups.names])
+    drawn = [group for group in order if not groups.splits[group]]
+    for group in drawn:
+        members = Counter(groups.labels[group])
         # Where it brings counts nearer to what is wanted; what fits nowhere is for training.
-        drawn[group] = next(
+        groups.splits[group] = next(
             (
                 split
                 for split in shares
@@ -97,37 +133,39 @@ def _draw(
             "train",
         )
         for label, count in members.items():
-            counts[label, drawn[group]] += count
+            counts[label, groups.splits[group]] += count
     for label in sorted(totals, key=lambda label: (totals[label], label)):
         for empty in [split for split in SPLITS if not counts[label, split]]:
-            _fill(label, empty, counts, labels, drawn)
-    return drawn
+            _fill(label, empty, counts, groups, drawn)
 
 
-def _order(group: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
+def _order(group: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}:{group}".encode()).digest()
 
 
 def _fill(
     label: str,
     empty: str,
     counts: Counter[tuple[str, str]],
-    labels: dict[str, list[str]],
-    drawn: dict[str, str],
+    groups: _Groups,
+    drawn: list[int],
 ) -> None:
     """Move a class's smallest group into a split that has none, if that empties no other."""
     movable = [
         group
-        for group, members in labels.items()
-        if label in members
-        and all(counts[name, drawn[group]] > count for name, count in Counter(members).items())
+        for group in drawn
+        if label in groups.labels[group]
+        and all(
+            counts[name, groups.splits[group]] > count
+            for name, count in Counter(groups.labels[group]).items()
+        )
     ]
     if movable:
-        group = min(movable, key=lambda group: (len(labels[group]), group))
-        for name, count in Counter(labels[group]).items():
-            counts[name, drawn[group]] -= count
+        group = min(movable, key=lambda group: (len(groups.labels[group]), groups.names[group]))
+        for name, count in Counter(groups.labels[group]).items():
+            counts[name, groups.splits[group]] -= count
             counts[name, empty] += count
-        drawn[group] = empty
+        groups.splits[group] = empty
 
 
 def _require_all_splits(photos: pd.DataFrame, pinned: pd.DataFrame) -> None:
@@ -157,7 +195,7 @@ def summarize(splits: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, int]:
         (duplicates), groups with two labels, and groups in two splits, which only a pinned split
         can bring about; pinned photos kept where they were, and those that are gone.
     """
-    groups = splits.groupby("group")
+    groups = splits.groupby(_numbered(splits["group"])[0])
     kept = among(splits["sha256"], pinned["sha256"])
     return {
         **{split: int((splits["split"] == split).sum()) for split in SPLITS},
@@ -172,9 +210,10 @@ def summarize(splits: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, int]:
 
 def report(splits: pd.DataFrame, pinned: pd.DataFrame) -> None:
     """Print what a person should look at: labels that contradict, leaks, photos that are gone."""
-    labels = splits.groupby("group")["label"].transform("nunique")
+    groups = splits.groupby(_numbered(splits["group"])[0])
+    labels = groups["label"].transform("nunique")
     _print_first("near-duplicates have different labels", splits["path"][labels > 1])
-    places = splits.groupby("group")["split"].transform("nunique")
+    places = groups["split"].transform("nunique")
     _print_first("near-duplicates are in different splits, as pinned", splits["path"][places > 1])
     gone = pinned["path"][~among(pinned["sha256"], splits["sha256"])]
     _print_first("pinned photos are gone", gone)
