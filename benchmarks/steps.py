@@ -30,9 +30,10 @@ from animals10.training import balanced_weights, compile_model
 
 PARAMS = parameters.load(Path(__file__).resolve().parents[1] / "params.yaml")
 SIZE, BATCH, CLASSES, ROUNDS = PARAMS.image_size, 32, 10, 5
-COUNT = 64 * BATCH  # images of an epoch
+STEPS = 64  # measured at once
+PHOTOS = 16_857  # of Animals-10 for training, since it is large arrays that leave memory
 EXECUTION = 128  # steps of the head, as its stage has them
-FEATURES = 12 * EXECUTION * BATCH  # an epoch of it: about all of Animals-10 in three views
+FEATURES = 12 * EXECUTION * BATCH  # an epoch of it: about all these photos in three views
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -80,13 +81,13 @@ def ceiling(side: int = 4096) -> float:
     return 2 * side**3 / min(seconds(multiply) for _ in range(ROUNDS))
 
 
-def bare_steps(model: keras.Model, batches: Batches) -> Callable[[], None]:
-    """Return what trains on the first batch, in memory, as often as an epoch has batches."""
+def bare_steps(model: keras.Model, batches: Batches, steps: int) -> Callable[[], None]:
+    """Return what trains that often on the first batch, in memory."""
     batch = tuple(keras.ops.convert_to_tensor(array) for array in batches[0])
     if keras.backend.backend() != "tensorflow":
 
         def by_batch() -> None:
-            for _ in range(len(batches)):
+            for _ in range(steps):
                 told = model.train_on_batch(*batch)
             float(told[0])
 
@@ -97,7 +98,7 @@ def bare_steps(model: keras.Model, batches: Batches) -> Callable[[], None]:
     train = model.make_train_function()
 
     def by_function() -> None:
-        for _ in range(len(batches) // model.steps_per_execution):
+        for _ in range(steps // model.steps_per_execution):
             told = train(repeated)
         float(told["loss"])
 
@@ -110,7 +111,9 @@ def measure(
     examples: Examples,
     settings: Training,
     augment: Augment | None,
+    steps: int = STEPS,
     execution: int = 1,
+    rounds: int = ROUNDS,
 ) -> tuple[str, float]:
     """Train in turns on batches as they are drawn, and on one in memory.
 
@@ -125,14 +128,14 @@ def measure(
 
     def epoch() -> float:
         watch = Stopwatch()
-        twin.fit(drawn, shuffle=False, verbose=0, callbacks=[watch])
+        twin.fit(drawn, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[watch])
         return watch.seconds
 
     epoch()
-    bare = bare_steps(twin, batches)
+    bare = bare_steps(twin, batches, steps)
     bare()
-    turns = [(seconds(bare), epoch()) for _ in range(ROUNDS)]
-    count = len(examples.labels)
+    turns = [(seconds(bare), epoch()) for _ in range(rounds)]
+    count = steps * BATCH
     fast, slow = (count / statistics.median(column) for column in zip(*turns, strict=True))
     shares = [one / other for one, other in turns]
     share = f"{statistics.median(shares):.0%} ({min(shares):.0%} to {max(shares):.0%})"
@@ -146,12 +149,13 @@ def show(cells: str, rate: float) -> None:
 
 
 def measure_features(backbone: keras.Model, images: Examples) -> tuple[str, float]:
-    """Ask the frozen backbone about all images; return as `measure` does."""
-    predictor = Predictor(backbone)
+    """Ask the frozen backbone about images; return as `measure` does."""
+    predictor, count = Predictor(backbone), STEPS * BATCH
     batches = Batches(images, PARAMS.embed.batch_size, shuffle=False)
+    batches.order = batches.order[:count]
     predictor.predict(batches)
     taken = [seconds(lambda: predictor.predict(batches)) for _ in range(ROUNDS)]
-    rate = COUNT / statistics.median(taken)
+    rate = count / statistics.median(taken)
     return f"| features | | {rate:,.0f} | |", operations(backbone, learns=False) * rate
 
 
@@ -169,10 +173,10 @@ def main() -> None:
         return
     seed_everything(0)
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, CLASSES, COUNT)
+    labels = rng.integers(0, CLASSES, PHOTOS)
     cnn = models.cnn(SIZE, CLASSES, PARAMS.train_cnn)
     with tempfile.TemporaryDirectory() as name:
-        pixels = rng.integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
+        pixels = rng.integers(0, 256, (PHOTOS, SIZE, SIZE, 3), np.uint8)
         images = Examples(mapped(Path(name) / "images.npy", pixels), labels)
         if "bfloat16" in sys.argv[1:]:
             set_precision("bfloat16")
@@ -196,7 +200,8 @@ def measure_head(width: int = 1280) -> tuple[str, float]:
     head = models.head(width, CLASSES, settings.dense, settings.dropout)
     with tempfile.TemporaryDirectory() as name:
         answers = Examples(mapped(Path(name) / "features.npy", features), labels)
-        return measure("head", head, answers, settings, None, EXECUTION)
+        steps = FEATURES // BATCH
+        return measure("head", head, answers, settings, None, steps, EXECUTION, rounds=25)
 
 
 def measure_finetuning(backbone: keras.Model, images: Examples, folder: Path) -> None:
@@ -213,8 +218,8 @@ def measure_finetuning(backbone: keras.Model, images: Examples, folder: Path) ->
         if first == "all":
             continue
         _, upper = backbones.cut(backbone)
-        shape = (COUNT, *upper.input_shape[1:])
-        rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        shape = (PHOTOS, *upper.input_shape[1:])
+        rows = np.random.default_rng(0).standard_normal(shape, np.float32)
         answers = Examples(mapped(folder / f"{first}.npy", rows), images.labels)
         upper = models.join(upper, head)
         show(*measure(f"{name}, on answers", upper, answers, settings, None))

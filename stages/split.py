@@ -19,13 +19,13 @@ def main() -> None:
     splits, pinned = _decide(params)
     classes = sorted(splits["label"].unique())
     artifacts.write_json(Path("models/classes.json"), classes)
-    told = splits[["path", "label", "split", "sha256", "group"]]
-    artifacts.write_csv(Path("data/splits.csv"), told)
+    table = splits[["path", "label", "split", "sha256", "group"]]
+    artifacts.write_csv(Path("data/splits.csv"), table)
     artifacts.write_csv(Path("plots/images_per_class.csv"), plots.images_per_class(splits))
     artifacts.write_json(Path("metrics/split.json"), splitting.summarize(splits, pinned))
     splitting.report(splits, pinned)
     for split in splitting.SPLITS:
-        members = splits.loc[splits["split"] == split, ["label", "begin", "size"]]
+        members = splits.loc[splits["split"] == split, ["label", "sha256", "begin", "size"]]
         folder, archive = Path("data") / split, Path("data/photos.zip")
         decoding.write_split(folder, archive, members, classes, params.image_size)
     _write_plots(classes, params.seed)

@@ -58,6 +58,13 @@ def test_nothing_of_a_large_mapped_array_stays_in_memory(tmp_path: Path) -> None
     assert resident(tmp_path / "features.npy") == 0
 
 
+@pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells what is resident of a file")
+def test_a_small_mapped_array_stays_mapped(tmp_path: Path) -> None:
+    mapped = mapped_array(tmp_path / "features.npy", 1000)
+    Batches(Examples(mapped, np.arange(1000)), 1000)[0]
+    assert resident(tmp_path / "features.npy") >= mapped.nbytes
+
+
 def peak() -> int:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * int(status.split("VmHWM:")[1].split()[0])

@@ -1,13 +1,16 @@
 """What the split stage writes: decoded arrays, sample grid, counts."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from conftest import picture
 from PIL import Image
 
 from animals10 import artifacts, decoding, plots
+from animals10.errors import UserError
 from animals10.images import decode
 
 
@@ -15,8 +18,11 @@ def archive(path: Path) -> pd.DataFrame:
     """Write an archive of photos; return a row for each."""
     members = [(f"{name}/{i}.jpg", picture(i)) for name in ("cat", "dog") for i in range(3)]
     begins = artifacts.write_zip(path, members)
-    rows = [(name, name.split("/")[0], len(content)) for name, content in members]
-    return pd.DataFrame(rows, columns=["path", "label", "size"]).assign(begin=begins)
+    rows = [
+        (name, name.split("/")[0], len(content), hashlib.sha256(content).hexdigest())
+        for name, content in members
+    ]
+    return pd.DataFrame(rows, columns=["path", "label", "size", "sha256"]).assign(begin=begins)
 
 
 def test_decoded_rows_are_in_the_order_of_the_table(tmp_path: Path) -> None:
@@ -28,6 +34,14 @@ def test_decoded_rows_are_in_the_order_of_the_table(tmp_path: Path) -> None:
     assert labels.tolist() == [1, 0]
     np.testing.assert_array_equal(images[0], decode(picture(2), 16))
     np.testing.assert_array_equal(images[1], decode(picture(0), 16))
+
+
+def test_an_archive_that_is_not_the_tables_is_a_mistake(tmp_path: Path) -> None:
+    members = archive(tmp_path / "p.zip")
+    members["begin"] += 1
+    with pytest.raises(UserError, match=r"p\.zip has no photo with sha256 .* at byte \d+"):
+        decoding.write_split(tmp_path / "train", tmp_path / "p.zip", members, ["cat", "dog"], 16)
+    assert not (tmp_path / "train" / "images.npy").exists()
 
 
 def test_samples_show_every_class_about_equally() -> None:

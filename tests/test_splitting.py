@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -52,6 +53,16 @@ def test_each_class_has_the_shares_asked_for() -> None:
         ("dog", "validation"): 6,
         ("dog", "test"): 8,
     }
+
+
+def test_a_large_group_takes_little_memory() -> None:
+    table = photos(cat=6000, dog=10).assign(group=["cats"] * 6000 + [str(i) for i in range(10)])
+    tracemalloc.start()
+    with pytest.raises(UserError, match="class 'cat' has 1 different photo"):
+        split(table)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20 * 2**20
 
 
 def test_the_listing_order_does_not_matter() -> None:

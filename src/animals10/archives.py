@@ -159,7 +159,7 @@ class _Member(tarfile.TarInfo):
         return member
 
 
-def _tar_entries(file: IO[bytes], store: IO[bytes], source: str, size: int) -> Iterator[Entry]:
+def _tar_entries(file: IO[bytes], store: IO[bytes], source: str, packed: int) -> Iterator[Entry]:
     """Copy all members, one after the other, since a compressed tar can only be read in order."""
 
     def read(start: int, size: int) -> bytes:
@@ -167,7 +167,7 @@ def _tar_entries(file: IO[bytes], store: IO[bytes], source: str, size: int) -> I
             store.seek(start)
             return store.read(size)
 
-    guard = _Guard(source, size)
+    guard = _Guard(source, packed)
     with tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as archive:
         for member in archive:
             name = member.name + "/" * member.isdir()

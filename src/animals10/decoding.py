@@ -1,5 +1,6 @@
 """From the archive of photos to arrays: photos are decoded once, for all stages to come."""
 
+import hashlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from animals10 import artifacts
+from animals10.errors import UserError
 from animals10.images import decode
 from animals10.parallel import chunks, in_order
 
@@ -24,9 +26,13 @@ def write_split(
     Args:
         folder: where to write.
         archive: uncompressed zip of photos.
-        members: rows with columns label, and begin and size of the photo's bytes in the archive.
+        members: rows with columns label, sha256 of the photo's bytes, and their begin and size in
+            the archive.
         classes: class names in the order of the labels.
         size: side of the decoded images in pixels.
+
+    Raises:
+        UserError: the archive has other photos there.
     """
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(members), size, size, 3)}
     with (
@@ -44,15 +50,20 @@ def write_split(
 
 
 def _read(archive: Path, members: pd.DataFrame, side: int) -> Iterator[list[bytes]]:
-    """Yield photos, as many at once as fit in memory with what they will be.
+    """Yield photos, as many at once as fit in memory with their decoded pixels.
 
     By their places, since the list of members that `zipfile` makes takes 0.6 KiB of each photo.
     """
-    places = zip(members["begin"], members["size"], strict=True)
+    places = zip(members["begin"], members["size"], members["sha256"], strict=True)
     with archive.open("rb") as photos:
         for chunk in chunks(places, lambda place: place[1] + 3 * side**2):
             contents = []
-            for begin, size in chunk:
+            for begin, size, sha256 in chunk:
                 photos.seek(begin)
                 contents.append(photos.read(size))
+                if hashlib.sha256(contents[-1]).hexdigest() != sha256:
+                    raise UserError(
+                        f"{archive} has no photo with sha256 {sha256} at byte {begin}, where the "
+                        "table of photos has it; run `make refetch`"
+                    )
             yield contents

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def assign(
     group_of, names = _numbered(photos["group"])
     groups = _Groups(
         names=names,
-        labels=_labels(photos["label"], group_of, len(names)),
+        labels=_labels(photos["label"], group_of),
         splits=[split_of.get(name, "") for name in names],
     )
     counts = Counter(zip(photos["label"], _placed(photos, group_of, groups), strict=True))
@@ -56,11 +57,11 @@ def assign(
     return photos
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Groups:
     """Groups of near-duplicates by their numbers; of many photos, names of text are much memory.
 
-    `labels` has those of each group's photos, `splits` each group's split, "" if undecided.
+    `labels` has those of each group's photos, `splits` each group's split, "" until it is drawn.
     """
 
     names: list[str]
@@ -78,19 +79,20 @@ def _numbered(groups: pd.Series) -> tuple[np.ndarray, list[str]]:
     return np.array(group_of), list(number)
 
 
-def _labels(labels: pd.Series, group_of: np.ndarray, count: int) -> list[tuple[str, ...]]:
-    """List the labels of each group's photos."""
-    found: list[tuple[str, ...]] = [()] * count
+def _labels(labels: pd.Series, group_of: np.ndarray) -> list[tuple[str, ...]]:
+    """List the labels of each group's photos; groups with the same ones share a tuple."""
+    texts = labels.tolist()
     same: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for group, label in zip(group_of, labels, strict=True):
-        together = (*found[group], label)
-        found[group] = same.setdefault(together, together)
+    found = []
+    for _, members in groupby(np.argsort(group_of, kind="stable"), key=lambda row: group_of[row]):
+        together = tuple(texts[row] for row in members)
+        found.append(same.setdefault(together, together))
     return found
 
 
 def _pinned_groups(photos: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, str]:
     """Return the split of each group that has pinned members, be they here or gone."""
-    here = photos.loc[photos["split"] != "", ["group", "split"]].astype(str)
+    here = photos.loc[photos["split"] != "", ["group", "split"]]
     known = pd.concat([here, pinned[["group", "split"]]])
     split_of: dict[str, str] = {}
     for split in SPLITS:  # the test split last, so that it wins
@@ -120,23 +122,25 @@ def _draw(
     drawn = [group for group in order if not groups.splits[group]]
     for group in drawn:
         members = Counter(groups.labels[group])
-        # Where it brings counts nearer to what is wanted; what fits nowhere is for training.
-        groups.splits[group] = next(
-            (
-                split
-                for split in shares
-                if all(
-                    counts[label, split] + count / 2 <= wanted[label, split]
-                    for label, count in members.items()
-                )
-            ),
-            "train",
-        )
+        fitting = [split for split in shares if _fits(members, split, counts, wanted)]
+        groups.splits[group] = (*fitting, "train")[0]
         for label, count in members.items():
             counts[label, groups.splits[group]] += count
     for label in sorted(totals, key=lambda label: (totals[label], label)):
         for empty in [split for split in SPLITS if not counts[label, split]]:
             _fill(label, empty, counts, groups, drawn)
+
+
+def _fits(
+    members: Counter[str],
+    split: str,
+    counts: Counter[tuple[str, str]],
+    wanted: dict[tuple[str, str], int],
+) -> bool:
+    """Tell whether a group brings the counts of its labels nearer to what is wanted of a split."""
+    return all(
+        counts[label, split] + count / 2 <= wanted[label, split] for label, count in members.items()
+    )
 
 
 def _order(group: str, seed: int) -> bytes:
