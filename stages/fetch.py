@@ -4,7 +4,6 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -20,12 +19,10 @@ def main() -> None:
     if params.backbone.weights == "sample" and params.fetch.source != "sample":
         print("backbone.weights = sample knows drawings; for photos give imagenet or a file")
     verdicts = Verdicts()
-    with (
-        # Keras, which checks them, takes seconds to import.
-        parallel.beside(weights.provide, params.backbone, Path("data/weights")) as check,
-        open_source(params.fetch, params.seed) as entries,
-    ):
-        photos = _checked(judge(entries, params.fetch.smallest_side, verdicts), check)
+    # First and apart, as Keras, which checks them, takes memory that the photos then have.
+    parallel.apart(weights.provide, params.backbone, Path("data/weights"))
+    with open_source(params.fetch, params.seed) as entries:
+        photos = judge(entries, params.fetch.smallest_side, verdicts)
         begins = artifacts.write_zip(Path("data/photos.zip"), photos)
     kept = pd.DataFrame(verdicts.photos, columns=Photo._fields).assign(begin=begins)
     rejected = pd.DataFrame(sorted(verdicts.rejected), columns=["path", "reason"])
@@ -42,15 +39,6 @@ def main() -> None:
     )
     if len(rejected):
         print(f"{len(rejected):,} files are no usable photos: data/rejected.csv says why")
-
-
-def _checked(
-    photos: Iterator[tuple[str, bytes]], check: Callable[[], None]
-) -> Iterator[tuple[str, bytes]]:
-    """Yield photos as long as a check raises nothing."""
-    for photo in photos:
-        check()
-        yield photo
 
 
 if __name__ == "__main__":

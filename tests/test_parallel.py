@@ -6,13 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from multiprocessing import active_children
-from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
 from animals10.errors import UserError
-from animals10.parallel import beside, chunks, in_order
+from animals10.parallel import apart, chunks, in_order
 
 
 def test_chunks_are_of_256_items_or_64_mebibytes() -> None:
@@ -71,71 +70,43 @@ for item, result in in_order(abs, [[-1], [-2]]):
     assert done.returncode == -signal.SIGKILL
 
 
-def test_a_process_that_is_ended_as_it_begins_prints_nothing() -> None:
-    script = """
-import time
-from animals10 import errors, parallel
-
-errors.guard_imports()
-
-def main():
-    with parallel.beside(time.sleep, 60):
-        raise errors.UserError("no such source")
-
-errors.run(main)
-"""
-    for _ in range(5):  # of which some would print
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (1, "error: no such source\n")
+def test_work_apart_is_done_by_a_process_that_ends_with_it() -> None:
+    assert apart(os.getpid) != os.getpid()
+    assert not active_children()
 
 
 def fail() -> None:
     raise UserError("no such weights")
 
 
-def test_work_beside_is_done_when_the_block_ends(tmp_path: Path) -> None:
-    with beside(os.mkdir, tmp_path / "made") as check:
-        check()
-    assert (tmp_path / "made").is_dir()
-
-
-def test_a_process_beside_ends_with_its_work() -> None:
-    with beside(time.sleep, 0):
-        end = time.monotonic() + 10
-        while active_children():
-            assert time.monotonic() < end
-            time.sleep(0.01)
-
-
-def test_an_error_beside_comes_at_the_end_of_the_block() -> None:
-    with pytest.raises(UserError, match="no such weights"), beside(fail):
-        pass
-
-
-def test_an_error_beside_comes_earlier_where_it_is_asked_for() -> None:
-    steps = 0
-
-    def work() -> None:
-        nonlocal steps
-        with beside(fail) as check:
-            while steps < 1000:
-                check()
-                steps += 1
-                time.sleep(0.01)
-
+def test_an_error_of_work_apart_is_raised() -> None:
     with pytest.raises(UserError, match="no such weights"):
-        work()
-    assert steps < 1000
+        apart(fail)
 
 
-def test_an_error_in_the_block_ends_the_work_beside() -> None:
+@pytest.mark.parametrize("delay", [0.003, 0.01, 0.03, 0.1])  # seconds; it begins meanwhile
+def test_a_stop_ends_work_apart_and_prints_one_line(delay: float) -> None:
+    script = f"""
+import os, signal, time
+from animals10 import errors, parallel
+
+errors.guard_imports()
+
+def main():
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    signal.setitimer(signal.ITIMER_REAL, {delay})
+    parallel.apart(time.sleep, 60)
+
+errors.run(main)
+"""
     begun = time.monotonic()
-    with pytest.raises(UserError, match="no such source"), beside(time.sleep, 60):
-        raise UserError("no such source")
-    assert time.monotonic() - begun < 10
+    # It waits for the end of all who could still write to the pipes.
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n"), done.stderr[:8]) == (130, 1, "stopped:")
+    assert time.monotonic() - begun < 4  # when a stop ends what waits still

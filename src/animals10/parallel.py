@@ -69,32 +69,28 @@ def in_order(
             yield from last
 
 
-@contextmanager
-def beside(work: Callable[..., None], *arguments: object) -> Iterator[Callable[[], None]]:
-    """Do something in a process of its own while the block runs.
+def apart(work: Callable[..., Result], *arguments: object) -> Result:
+    """Do something in a process of its own, which gives back all of its memory.
 
     Args:
-        work: a function that Python can copy to a process, as it can the arguments.
+        work: a function that Python can copy to a process, as it can the arguments and the result.
         arguments: of the function.
 
-    Yields:
-        A function that raises what the work has raised by now, if it has.
+    Returns:
+        What the work returns.
 
     Raises:
         UserError: the system ended the process.
-        Exception: whatever the work raises, at the end of the block at the latest. What the block
-            raises ends the work.
+        Exception: whatever the work raises.
     """
     with _processes(1) as pool:
         future = pool.submit(work, *arguments)
-        pool.shutdown(wait=False)  # the process ends with its work, and gives its memory back
         try:
-            yield lambda: future.result() if future.done() else None
+            return future.result()
         except BaseException:
-            for process in active_children():  # nobody needs it any more, say a download
+            for process in active_children():  # after a stop nobody needs it, say a download
                 process.terminate()
             raise
-        future.result()
 
 
 def _cores() -> int:
