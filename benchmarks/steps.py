@@ -105,6 +105,23 @@ def bare_steps(model: keras.Model, batches: Batches, steps: int) -> Callable[[],
     return by_function
 
 
+def take_turns(
+    model: keras.Model, batches: Batches, steps: int, rounds: int
+) -> list[tuple[float, float]]:
+    """Train on one batch in memory and on batches as they are drawn; return seconds of both."""
+    drawn = feed(batches)
+
+    def epoch() -> float:
+        watch = Stopwatch()
+        model.fit(drawn, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[watch])
+        return watch.seconds
+
+    epoch()
+    bare = bare_steps(model, batches, steps)
+    bare()
+    return [(seconds(bare), epoch()) for _ in range(rounds)]
+
+
 def measure(
     name: str,
     model: keras.Model,
@@ -115,7 +132,7 @@ def measure(
     execution: int = 1,
     rounds: int = ROUNDS,
 ) -> tuple[str, float]:
-    """Train in turns on batches as they are drawn, and on one in memory.
+    """Compare a training with its bare step.
 
     Returns:
         The first cells of a row, and the operations a second of the bare step.
@@ -123,18 +140,9 @@ def measure(
     batches = Batches(examples, BATCH, augment=augment)
     if settings.class_weights:
         batches.class_weights = balanced_weights(examples.labels)
-    drawn, twin = feed(batches), accelerate(model)
+    twin = accelerate(model)
     compile_model(twin, settings, steps_per_execution=execution)
-
-    def epoch() -> float:
-        watch = Stopwatch()
-        twin.fit(drawn, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[watch])
-        return watch.seconds
-
-    epoch()
-    bare = bare_steps(twin, batches, steps)
-    bare()
-    turns = [(seconds(bare), epoch()) for _ in range(rounds)]
+    turns = take_turns(twin, batches, steps, rounds)
     count = steps * BATCH
     fast, slow = (count / statistics.median(column) for column in zip(*turns, strict=True))
     shares = [one / other for one, other in turns]
