@@ -43,16 +43,26 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-class Stopwatch(keras.callbacks.Callback):
-    """Takes the seconds of the latest epoch, without what `fit` does before the first."""
+class Turns(keras.callbacks.Callback):
+    """Takes the seconds of something else before each epoch, and those of the epoch.
+
+    Attributes:
+        seconds: both, of each epoch.
+    """
+
+    def __init__(self, other: Callable[[], object]) -> None:
+        super().__init__()
+        self.other = other
+        self.seconds: list[tuple[float, float]] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Start."""
+        """Do the other, and start."""
+        self.taken = seconds(self.other)
         self.begun = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Stop."""
-        self.seconds = time.perf_counter() - self.begun
+        self.seconds.append((self.taken, time.perf_counter() - self.begun))
 
 
 def operations(model: keras.Model, learns: bool) -> float:
@@ -81,13 +91,13 @@ def ceiling(side: int = 4096) -> float:
     return 2 * side**3 / min(seconds(multiply) for _ in range(ROUNDS))
 
 
-def bare_steps(model: keras.Model, batches: Batches, steps: int) -> Callable[[], None]:
-    """Return what trains that often on the first batch, in memory."""
+def bare_steps(model: keras.Model, batches: Batches) -> Callable[[], None]:
+    """Return what trains on the first batch, in memory, as often as there are batches."""
     batch = tuple(keras.ops.convert_to_tensor(array) for array in batches[0])
     if keras.backend.backend() != "tensorflow":
 
         def by_batch() -> None:
-            for _ in range(steps):
+            for _ in range(len(batches)):
                 told = model.train_on_batch(*batch)
             float(told[0])
 
@@ -98,28 +108,26 @@ def bare_steps(model: keras.Model, batches: Batches, steps: int) -> Callable[[],
     train = model.make_train_function()
 
     def by_function() -> None:
-        for _ in range(steps // model.steps_per_execution):
+        for _ in range(len(batches) // model.steps_per_execution):
             told = train(repeated)
         float(told["loss"])
 
     return by_function
 
 
-def take_turns(
-    model: keras.Model, batches: Batches, steps: int, rounds: int
-) -> list[tuple[float, float]]:
+def take_turns(model: keras.Model, batches: Batches, rounds: int) -> list[tuple[float, float]]:
     """Train on one batch in memory and on batches as they are drawn; return seconds of both."""
-    drawn = feed(batches)
-
-    def epoch() -> float:
-        watch = Stopwatch()
-        model.fit(drawn, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[watch])
-        return watch.seconds
-
-    epoch()
-    bare = bare_steps(model, batches, steps)
-    bare()
-    return [(seconds(bare), epoch()) for _ in range(rounds)]
+    drawn, count = feed(batches), len(batches)
+    # First as drawn, so that the bare step is of the same trace: one of a known size is faster.
+    model.fit(drawn, steps_per_epoch=count, shuffle=False, verbose=0)
+    turns = Turns(bare_steps(model, batches))
+    epochs = (
+        1 + rounds
+    )  # as in `training.fit`, but that the first one, which is slower, is left out
+    model.fit(
+        drawn, epochs=epochs, steps_per_epoch=count, shuffle=False, verbose=0, callbacks=[turns]
+    )
+    return turns.seconds[1:]
 
 
 def measure(
@@ -132,17 +140,18 @@ def measure(
     execution: int = 1,
     rounds: int = ROUNDS,
 ) -> tuple[str, float]:
-    """Compare a training with its bare step.
+    """Compare a training with its bare step, both on so many batches.
 
     Returns:
         The first cells of a row, and the operations a second of the bare step.
     """
     batches = Batches(examples, BATCH, augment=augment)
+    batches.order = batches.order[: steps * BATCH]
     if settings.class_weights:
         batches.class_weights = balanced_weights(examples.labels)
     twin = accelerate(model)
     compile_model(twin, settings, steps_per_execution=execution)
-    turns = take_turns(twin, batches, steps, rounds)
+    turns = take_turns(twin, batches, rounds)
     count = steps * BATCH
     fast, slow = (count / statistics.median(column) for column in zip(*turns, strict=True))
     shares = [one / other for one, other in turns]
