@@ -131,16 +131,32 @@ def test_fit_shows_every_epoch_in_its_own_order(
 @pytest.mark.parametrize("augment", [None, AUGMENT])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_keras_is_fed_the_batches_as_they_are(augment: Augment | None, weighted: bool) -> None:
-    """Of the inputs without views, more than are drawn at once."""
+    """Of the inputs without views, more than are drawn at once; and all held at the same time."""
     count = 40 if augment else 50_000
     batches = Batches(examples(count), 32, seed=1, augment=augment)
     if weighted:
         batches.class_weights = np.linspace(1, 2, count, dtype=np.float32)
     fed = feed(batches)
     assert len(fed) == len(batches)
-    for index, arrays in enumerate(fed):
+    for index, arrays in enumerate(list(fed)):
         for one, other in zip(arrays, batches[index], strict=True):
             np.testing.assert_array_equal(np.asarray(one), other)
+
+
+def test_batches_that_are_drawn_and_let_go_take_little_memory() -> None:
+    places = set()
+
+    class Placed(Batches):
+        def stretch(self, index: int, count: int) -> tuple[np.ndarray, ...]:
+            drawn = super().stretch(index, count)
+            places.add(drawn[0].ctypes.data)
+            return drawn
+
+    count = 0
+    for _, labels in feed(Placed(examples(200_000), 32)):
+        count += len(labels)
+    assert count == 200_000
+    assert len(places) <= 4
 
 
 def flatten() -> keras.Model:

@@ -1,7 +1,6 @@
 """Arrays on disk, and the batches that models draw from them."""
 
 import math
-import mmap
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ import numpy as np
 
 from animals10.augmentation import views
 from animals10.errors import UserError
+from animals10.memory import Buffers, leaving, take
 from animals10.parameters import Augment
 
-_KEPT = 300 * 2**20  # bytes, say of the features of Animals-10 in three views
 _STRETCH = 3 * 2**19  # bytes, drawn at once; more would not wait in the processor's own cache
 _SPARSE_STRETCH = 8 * 2**20  # of an array that is not kept, as what is between its rows comes along
-_NEIGHBOURS = 128  # rows
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,7 @@ class Batches(keras.utils.PyDataset):
         self.augment = augment
         self.shuffle = shuffle
         self.class_weights: np.ndarray | None = None
+        self._buffers = Buffers()
         self.begin(first_epoch)
 
     def begin(self, epoch: int) -> None:
@@ -109,7 +108,7 @@ class Batches(keras.utils.PyDataset):
         """Return `count` batches from `index` on as one, without views."""
         rows = self.order[index * self.batch_size : (index + count) * self.batch_size]
         labels = self.examples.labels[rows]
-        drawn = take(self.examples.inputs, rows), labels
+        drawn = take(self.examples.inputs, rows, self._buffers), labels
         return drawn if self.class_weights is None else (*drawn, self.class_weights[labels])
 
 
@@ -160,40 +159,6 @@ def plain_and_views(
     ]
 
 
-def take(inputs: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Copy rows of an array; of a large one that is mapped from disk, nothing stays in memory.
-
-    Its pages remain in the system's cache, where the next epoch finds them, but no longer count
-    as this process's. To map them anew takes about as long as to copy them, so that those of up to
-    300 MiB stay.
-
-    Args:
-        inputs: of any shape.
-        rows: indices along its first axis.
-
-    Returns:
-        The rows.
-    """
-    mapped = _leaving(inputs)
-    if mapped is None:
-        return np.asarray(inputs[rows])
-    taken = np.empty((len(rows), *inputs.shape[1:]), inputs.dtype)
-    # Neighbours together, as Linux maps much around a row, up to 2 MiB: in random order, many rows
-    # would have the whole file in memory.
-    by_place = np.argsort(rows)
-    for start in range(0, len(rows), _NEIGHBOURS):
-        some = by_place[start : start + _NEIGHBOURS]
-        taken[some] = inputs[rows[some]]
-        mapped.madvise(mmap.MADV_DONTNEED)
-    return taken
-
-
-def _leaving(inputs: np.ndarray) -> mmap.mmap | None:
-    """Return the mapping of an array that must not stay in memory, if it is such a one."""
-    mapped: mmap.mmap | None = getattr(inputs, "_mmap", None)  # numpy gives no other way to it
-    return mapped if inputs.nbytes > _KEPT and hasattr(mmap, "MADV_DONTNEED") else None
-
-
 def feed(batches: Batches) -> Any:
     """Give batches the form that Keras draws from without delay.
 
@@ -237,7 +202,7 @@ def _at_once(batches: Batches) -> int:
         return 1  # as each has its own random numbers
     inputs = batches.examples.inputs
     row = inputs.dtype.itemsize * math.prod(inputs.shape[1:])
-    stretch = _STRETCH if _leaving(inputs) is None else _SPARSE_STRETCH
+    stretch = _STRETCH if leaving(inputs) is None else _SPARSE_STRETCH
     return max(1, stretch // (row * batches.batch_size))
 
 
