@@ -43,26 +43,26 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-class Turns(keras.callbacks.Callback):
-    """Takes the seconds of something else before each epoch, and those of the epoch.
+class Alternation(keras.callbacks.Callback):
+    """Takes the seconds of a baseline before each epoch, and those of the epoch.
 
     Attributes:
-        seconds: both, of each epoch.
+        turns: seconds of both, for each epoch.
     """
 
-    def __init__(self, other: Callable[[], object]) -> None:
+    def __init__(self, baseline: Callable[[], object]) -> None:
         super().__init__()
-        self.other = other
-        self.seconds: list[tuple[float, float]] = []
+        self.baseline = baseline
+        self.turns: list[tuple[float, float]] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Do the other, and start."""
-        self.taken = seconds(self.other)
+        """Do the baseline, and start."""
+        self.baseline_seconds = seconds(self.baseline)
         self.begun = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Stop."""
-        self.seconds.append((self.taken, time.perf_counter() - self.begun))
+        self.turns.append((self.baseline_seconds, time.perf_counter() - self.begun))
 
 
 def operations(model: keras.Model, learns: bool) -> float:
@@ -120,14 +120,16 @@ def take_turns(model: keras.Model, batches: Batches, rounds: int) -> list[tuple[
     drawn, count = feed(batches), len(batches)
     # First as drawn, so that the bare step is of the same trace: one of a known size is faster.
     model.fit(drawn, steps_per_epoch=count, shuffle=False, verbose=0)
-    turns = Turns(bare_steps(model, batches))
-    epochs = (
-        1 + rounds
-    )  # as in `training.fit`, but that the first one, which is slower, is left out
+    alternation = Alternation(bare_steps(model, batches))
     model.fit(
-        drawn, epochs=epochs, steps_per_epoch=count, shuffle=False, verbose=0, callbacks=[turns]
+        drawn,
+        epochs=1 + rounds,  # of which the first, which is slower, is left out
+        steps_per_epoch=count,
+        shuffle=False,
+        verbose=0,
+        callbacks=[alternation],
     )
-    return turns.seconds[1:]
+    return alternation.turns[1:]
 
 
 def measure(
@@ -140,7 +142,7 @@ def measure(
     execution: int = 1,
     rounds: int = ROUNDS,
 ) -> tuple[str, float]:
-    """Compare a training with its bare step, both on so many batches.
+    """Compare a training with its bare step, both of `steps` batches.
 
     Returns:
         The first cells of a row, and the operations a second of the bare step.

@@ -12,7 +12,7 @@ import numpy as np
 
 from animals10.augmentation import views
 from animals10.errors import UserError
-from animals10.memory import Buffers, leaving, take
+from animals10.memory import evictable, take
 from animals10.parameters import Augment
 
 _STRETCH = 3 * 2**19  # bytes, drawn at once; more would not wait in the processor's own cache
@@ -24,10 +24,21 @@ class Examples:
     """Inputs and their class indices, row by row.
 
     `inputs` may be mapped from disk; `labels` is int64 of shape (n,).
+
+    Raises:
+        UserError: there are not as many inputs as labels.
     """
 
     inputs: np.ndarray
     labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Compare their lengths."""
+        if len(self.inputs) != len(self.labels):
+            raise UserError(
+                f"there are {len(self.inputs)} inputs for {len(self.labels)} labels, so that they "
+                "are not of the same photos; make both anew, as `dvc repro` does"
+            )
 
 
 def load_split(folder: Path) -> Examples:
@@ -81,7 +92,6 @@ class Batches(keras.utils.PyDataset):
         self.augment = augment
         self.shuffle = shuffle
         self.class_weights: np.ndarray | None = None
-        self._buffers = Buffers()
         self.begin(first_epoch)
 
     def begin(self, epoch: int) -> None:
@@ -108,7 +118,7 @@ class Batches(keras.utils.PyDataset):
         """Return `count` batches from `index` on as one, without views."""
         rows = self.order[index * self.batch_size : (index + count) * self.batch_size]
         labels = self.examples.labels[rows]
-        drawn = take(self.examples.inputs, rows, self._buffers), labels
+        drawn = take(self.examples.inputs, rows), labels
         return drawn if self.class_weights is None else (*drawn, self.class_weights[labels])
 
 
@@ -202,7 +212,7 @@ def _at_once(batches: Batches) -> int:
         return 1  # as each has its own random numbers
     inputs = batches.examples.inputs
     row = inputs.dtype.itemsize * math.prod(inputs.shape[1:])
-    stretch = _STRETCH if leaving(inputs) is None else _SPARSE_STRETCH
+    stretch = _STRETCH if evictable(inputs) is None else _SPARSE_STRETCH
     return max(1, stretch // (row * batches.batch_size))
 
 

@@ -131,7 +131,8 @@ def fit(
             validation_data=feed(Batches(validation, batch_size=64, shuffle=False)),
             initial_epoch=first + done,
             epochs=first + settings.epochs,
-            # Told, since Keras would else make each epoch's iterator twice, which takes 3 ms.
+            # Told, since Keras would else make each epoch's iterator twice, which takes 3 ms. It is
+            # made before `begin` now, but draws only when asked for the first batch.
             steps_per_epoch=len(train),
             callbacks=[*_turns(train, settings), stopping, *callbacks, checkpoint],
             shuffle=False,  # of the batches, which are drawn at random already
