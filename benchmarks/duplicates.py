@@ -29,8 +29,10 @@ NOTHING = pd.DataFrame(columns=["path", "split", "sha256", "group"])
 
 def twins_in_training(photos: pd.DataFrame, seed: int) -> int:
     """Count the test photos of a split that ignores groups which have one in training."""
-    alone = photos.assign(group=photos["sha256"])
-    splits = assign(alone, NOTHING, 0.15, 0.15, seed).merge(photos[["path", "group"]], on="path")
+    names = similarity.bits(photos["sha256"])
+    alone = photos.assign(group=range(len(photos)))
+    splits = assign(alone, NOTHING, names, 0.15, 0.15, seed)
+    splits = splits.merge(photos[["path", "group"]], on="path")
     trained = set(splits["group_y"][splits["split"] == "train"])
     return int(splits["group_y"][splits["split"] == "test"].isin(trained).sum())
 
@@ -73,7 +75,9 @@ def main() -> None:
     threshold = parameters.load(ROOT / "params.yaml").split.near_duplicates
     if threshold is None:
         raise UserError("split.near_duplicates = null groups nothing; give a number of bits")
-    photos["group"] = similarity.group(photos, threshold)
+    columns = ("sha256", "phash", "mirrored")
+    hashes = similarity.Hashes(*(similarity.bits(photos[column]) for column in columns))
+    photos["group"], _ = similarity.group(hashes, threshold)
     groups = photos.groupby("group")["path"].apply(list)
     groups = groups[groups.map(len) > 1].sort_values(key=lambda paths: paths.map(len))[::-1]
     labels = photos.groupby("group")["label"].nunique()

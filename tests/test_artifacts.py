@@ -64,6 +64,13 @@ def test_csv_has_six_decimals(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text() == "x,n\n0.333333,2\n"
 
 
+def test_a_table_in_pieces_is_the_same_file(tmp_path: Path) -> None:
+    table = pd.DataFrame({"name": ["ä,b", 'c "d"', "e"], "x": [0.5, 1.0, 1 / 3]})
+    artifacts.write_csv(tmp_path / "whole.csv", table)
+    artifacts.write_pieces(tmp_path / "pieces.csv", (table[row : row + 2] for row in (0, 2)))
+    assert (tmp_path / "pieces.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
 def test_zip_does_not_depend_on_the_time(tmp_path: Path) -> None:
     begins = artifacts.write_zip(tmp_path / "a.zip", [("x", b"1"), ("y", b"2")])
     assert [(tmp_path / "a.zip").read_bytes()[begin] for begin in begins] == [*b"12"]

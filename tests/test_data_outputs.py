@@ -25,11 +25,15 @@ def archive(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["path", "label", "size", "sha256"]).assign(begin=begins)
 
 
+def places_of(photos: pd.DataFrame) -> list[decoding.Place]:
+    return [*map(decoding.Place, photos["begin"], photos["size"], photos["sha256"])]
+
+
 def test_decoded_rows_are_in_the_order_of_the_table(tmp_path: Path) -> None:
     photos = archive(tmp_path / "p.zip").set_index("path")
-    members = photos.loc[["dog/2.jpg", "cat/0.jpg"]]
+    places = places_of(photos.loc[["dog/2.jpg", "cat/0.jpg"]])
     folder = tmp_path / "train"
-    decoding.write_split(folder, tmp_path / "p.zip", members, ["cat", "dog"], 16)
+    decoding.write_split(folder, tmp_path / "p.zip", np.array([1, 0]), places, 16)
     images, labels = np.load(folder / "images.npy"), np.load(folder / "labels.npy")
     assert labels.tolist() == [1, 0]
     np.testing.assert_array_equal(images[0], decode(picture(2), 16))
@@ -37,10 +41,11 @@ def test_decoded_rows_are_in_the_order_of_the_table(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_is_not_the_tables_is_a_mistake(tmp_path: Path) -> None:
-    members = archive(tmp_path / "p.zip")
-    members["begin"] += 1
+    photos = archive(tmp_path / "p.zip")
+    photos["begin"] += 1
+    places = places_of(photos)
     with pytest.raises(UserError, match=r"p\.zip has no photo with sha256 .* at byte \d+"):
-        decoding.write_split(tmp_path / "train", tmp_path / "p.zip", members, ["cat", "dog"], 16)
+        decoding.write_split(tmp_path / "train", tmp_path / "p.zip", np.zeros(3), places, 16)
     assert not (tmp_path / "train" / "images.npy").exists()
 
 

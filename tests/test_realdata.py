@@ -38,12 +38,16 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples]:
     assert verdicts.rejected == []
     photos = pd.DataFrame(verdicts.photos, columns=Photo._fields).assign(begin=begins)
     pinned = splitting.read_pinned(ROOT / "pinned" / "none.csv")
-    photos, pinned = similarity.add_groups(photos, pinned, 56)
-    table = splitting.assign(photos, pinned, 0.15, 0.15, seed=1)
+    columns = ("sha256", "phash", "mirrored")
+    hashes = similarity.Hashes(*(similarity.bits(photos[column]) for column in columns))
+    photos, pinned, names = similarity.add_groups(photos, hashes, pinned, 56)
+    table = splitting.assign(photos, pinned, names, 0.15, 0.15, seed=1)
     classes = sorted(table["label"].unique())
     for split, members in table.groupby("split"):
         path = folder / str(split)
-        decoding.write_split(path, folder / "photos.zip", members, classes, 128)
+        labels = members["label"].map(classes.index).to_numpy()
+        places = map(decoding.Place, members["begin"], members["size"], members["sha256"])
+        decoding.write_split(path, folder / "photos.zip", labels, places, 128)
     return {path.name: load_split(path) for path in folder.iterdir() if path.is_dir()}
 
 

@@ -11,8 +11,8 @@ from PIL import Image, ImageEnhance
 
 from animals10 import drawing
 from animals10.images import decode
-from animals10.similarity import SIDE, add_groups, fingerprint, group
-from animals10.splitting import assign
+from animals10.similarity import SIDE, Hashes, add_groups, bits, digits, fingerprint, group
+from animals10.splitting import assign, named
 
 
 def scene(seed: int, name: str = "cane") -> Image.Image:
@@ -26,8 +26,12 @@ def encoded(image: Image.Image, kind: str = "JPEG", quality: int = 90) -> bytes:
 
 
 def grouped(files: list[bytes]) -> list[str]:
-    rows = [(hashlib.sha256(file).hexdigest(), *fingerprint(decode(file, SIDE))) for file in files]
-    return group(pd.DataFrame(rows, columns=["sha256", "phash", "mirrored"]), 56).tolist()
+    numbers, names = group(hashes(table(files)), 56)
+    return digits(names[numbers])
+
+
+def hashes(photos: pd.DataFrame) -> Hashes:
+    return Hashes(*(bits(photos[column]) for column in ("sha256", "phash", "mirrored")))
 
 
 @pytest.mark.parametrize(
@@ -77,10 +81,10 @@ def test_groups_are_named_by_the_look_of_their_smallest_hash_whatever_the_order(
 def test_many_alike_take_little_memory() -> None:
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, 32, dtype=np.uint8) & 1 for _ in range(1500)]  # near each other
-    hashes = [bytes(bits.tolist()).hex() for bits in noise]
-    table = pd.DataFrame({"sha256": [f"{i:064x}" for i in range(1500)], "phash": hashes})
+    looks, sha256 = np.stack(noise), bits(pd.Series([f"{i:064x}" for i in range(1500)]))
     tracemalloc.start()
-    assert group(table.assign(mirrored=hashes), 56).nunique() == 1
+    numbers, names = group(Hashes(sha256, looks, looks), 56)
+    assert (len(names), set(numbers)) == (1, {0})
     assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
     tracemalloc.stop()
 
@@ -88,19 +92,31 @@ def test_many_alike_take_little_memory() -> None:
 def test_copies_of_a_pinned_photo_that_is_gone_follow_it() -> None:
     before = table([encoded(scene(seed)) for seed in range(40)])
     none = pd.DataFrame(columns=["path", "split", "sha256", "group"])
-    photos, pinned = add_groups(before, none, 56)
-    first = assign(photos, pinned, 0.2, 0.2, seed=1)
+    photos, pinned, names = add_groups(before, hashes(before), none, 56)
+    first = pd.concat(named(assign(photos, pinned, names, 0.2, 0.2, seed=1), names))
     again = table([encoded(scene(seed), quality=50) for seed in range(40)])
-    photos, pinned = add_groups(again, first, 56)
-    second = assign(photos, pinned, 0.2, 0.2, seed=2)
+    photos, pinned, names = add_groups(again, hashes(again), first, 56)
+    second = assign(photos, pinned, names, 0.2, 0.2, seed=2)
     assert set(first["sha256"]).isdisjoint(second["sha256"])
     assert second["split"].tolist() == first["split"].tolist()
 
 
 def test_without_a_threshold_only_identical_files_are_grouped() -> None:
     files = [encoded(scene(1)), encoded(scene(1), quality=40), encoded(scene(1))]
-    photos, _ = add_groups(table(files), table(files[:0]).assign(group=""), None)
-    assert photos["group"].nunique() == 2
+    photos = table(files)
+    photos, _, names = add_groups(photos, hashes(photos), photos[:0].assign(group=""), None)
+    assert digits(names[photos["group"]]) == photos["sha256"].tolist()
+
+
+def test_without_a_threshold_identical_files_follow_an_earlier_split() -> None:
+    before = table([encoded(scene(seed)) for seed in range(40)])
+    none = pd.DataFrame(columns=["path", "split", "sha256", "group"])
+    photos, pinned, names = add_groups(before, hashes(before), none, None)
+    first = pd.concat(named(assign(photos, pinned, names, 0.2, 0.2, seed=1), names))
+    again = before[5:]  # five are gone
+    photos, pinned, names = add_groups(again, hashes(again), first, None)
+    second = assign(photos, pinned, names, 0.2, 0.2, seed=2)
+    assert second["split"].tolist() == first["split"].tolist()[5:]
 
 
 def table(files: list[bytes]) -> pd.DataFrame:

@@ -64,8 +64,16 @@ def _rounded(value: Any) -> Any:
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as CSV, floats with six decimals, without its index."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
+    write_pieces(path, [table])
+
+
+def write_pieces(path: Path, pieces: "Iterable[pd.DataFrame]") -> None:
+    """Write what `write_csv` writes, of a table's pieces, of which only one is in memory."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        for number, piece in enumerate(pieces):
+            piece.to_csv(
+                file, index=False, header=not number, float_format="%.6f", lineterminator="\n"
+            )
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

@@ -1,5 +1,7 @@
 """Near-duplicates: the same photo resized, re-encoded, retouched, or mirrored."""
 
+from typing import NamedTuple
+
 import faiss
 import imagehash
 import numpy as np
@@ -12,6 +14,14 @@ SIDE = 64  # pixels, of what is hashed
 _HASH_SIDE = 16  # the 16 x 16 lowest frequencies: 256 bits
 _BYTES = _HASH_SIDE**2 // 8
 _BLOCK = 256  # photos compared with all others at once
+
+
+class Hashes(NamedTuple):
+    """Hashes of photos as `bits`: of their bytes, of their looks, and of those of mirror images."""
+
+    sha256: np.ndarray
+    plain: np.ndarray
+    mirrored: np.ndarray
 
 
 def fingerprint(image: np.ndarray) -> tuple[str, str]:
@@ -33,32 +43,36 @@ def fingerprint(image: np.ndarray) -> tuple[str, str]:
 
 
 def add_groups(
-    photos: pd.DataFrame, pinned: pd.DataFrame, threshold: int | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    photos: pd.DataFrame, hashes: Hashes, pinned: pd.DataFrame, threshold: int | None
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Add the groups of near-duplicates to the photos, and to an earlier split of photos.
 
     Args:
-        photos: as for `group`.
-        pinned: columns sha256 and group, as an earlier call gave it. Of a photo that is gone, its
-            group's name is what is known of its looks, so that copies of it are found still.
+        photos: column sha256.
+        hashes: of the photos.
+        pinned: columns sha256 and group, the name of one. Of a photo that is gone, its group's name
+            is what is known of its looks, so that copies of it are found still.
         threshold: as for `group`; None puts only identical files together.
 
     Returns:
-        Both tables, with their groups among the photos of both instead of what photos look like.
+        Both tables, with the numbers of their groups among the photos of both; and by number the
+        groups' names, as `group` has them, or the sha256 where there is no threshold.
     """
-    known = photos.drop(columns=["phash", "mirrored"])
-    if threshold is None:
-        return known.assign(group=known["sha256"]), pinned.assign(group=pinned["sha256"])
     gone = pinned[~among(pinned["sha256"], photos["sha256"])]
-    gone = gone.assign(phash=gone["group"], mirrored=gone["group"])
-    both = pd.concat([table[["sha256", "phash", "mirrored"]] for table in (photos, gone)])
-    names = group(both, threshold)
-    earlier = among(both["sha256"], pinned["sha256"])
-    name = dict(zip(both["sha256"][earlier], names[earlier], strict=True))
-    return (
-        known.assign(group=names[: len(photos)]),
-        pinned.assign(group=pinned["sha256"].map(name)),
-    )
+    if len(gone):
+        known = (bits(gone[column]) for column in ("sha256", "group", "group"))
+        hashes = Hashes(*(np.concatenate(pair) for pair in zip(hashes, known, strict=True)))
+    if threshold is None:
+        names, numbers = np.unique(_texts(hashes.sha256), return_inverse=True)
+        names = names.view(np.uint8).reshape(-1, _BYTES)
+    else:
+        numbers, names = group(hashes, threshold)
+    here, left = np.split(numbers, [len(photos)])
+    kept = among(photos["sha256"], pinned["sha256"])
+    number = dict(zip(photos["sha256"][kept], here[kept], strict=True))
+    number |= zip(gone["sha256"], left, strict=True)
+    earlier = [number[sha256] for sha256 in pinned["sha256"]]
+    return photos.assign(group=here), pinned.assign(group=earlier), names
 
 
 def among(texts: pd.Series, others: pd.Series) -> np.ndarray:
@@ -71,30 +85,31 @@ def among(texts: pd.Series, others: pd.Series) -> np.ndarray:
     return np.fromiter((text in shared for text in texts), bool, len(texts))
 
 
-def group(photos: pd.DataFrame, threshold: int) -> pd.Series:
+def group(hashes: Hashes, threshold: int) -> tuple[np.ndarray, np.ndarray]:
     """Put photos together that show the same picture, or are linked by ones that do.
 
     Args:
-        photos: columns sha256, phash and mirrored, all hexadecimal, the last two of `fingerprint`.
+        hashes: of the photos.
         threshold: of the 256 bits, how many may differ between near-duplicates.
 
     Returns:
-        For each row the phash of the photo with the smallest sha256 in its group, by which a later
-        run finds the group again even without its photos.
+        The number of each photo's group, of shape (n,); and by number the groups' names, uint8 of
+        shape (groups, 32): what the photo with the smallest sha256 in it looks like, by which a
+        later run finds the group again even without its photos.
     """
-    content = bits(photos["sha256"]).view(f"S{_BYTES}").ravel()
-    _, places, row = np.unique(content, return_index=True, return_inverse=True)
-    hashes, mirrored = (bits(photos[column])[places] for column in ("phash", "mirrored"))
     index = faiss.IndexBinaryFlat(8 * _BYTES)
-    index.add(hashes)
-    first = np.arange(len(places))  # of each photo's group so far
-    for start in range(0, len(places), _BLOCK):  # so that memory does not grow with all pairs
-        for asked in (hashes, mirrored):
+    index.add(hashes.plain)
+    first = np.arange(index.ntotal)  # of each photo's group so far
+    for start in range(0, index.ntotal, _BLOCK):  # so that memory does not grow with all pairs
+        for asked in (hashes.plain, hashes.mirrored):
             # Faiss finds distances below its radius, not at it.
             limits, _, found = index.range_search(asked[start : start + _BLOCK], threshold + 1)
             rows = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits.astype(np.int64)))
             first = _joined(first, rows, found)
-    return photos["phash"].iloc[places[first[row]]].set_axis(photos.index)
+    _, numbers = np.unique(first, return_inverse=True)
+    order = np.argsort(_texts(hashes.sha256))
+    _, smallest = np.unique(numbers[order], return_index=True)
+    return numbers, hashes.plain[order[smallest]]
 
 
 def _joined(first: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -108,5 +123,15 @@ def _joined(first: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
 
 
 def bits(hashes: pd.Series) -> np.ndarray:
-    """Return hashes as uint8 of shape (n, 32), as Faiss takes them."""
+    """Return hexadecimal hashes as uint8 of shape (n, 32), as Faiss takes them."""
     return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, _BYTES)
+
+
+def digits(hashes: np.ndarray) -> list[str]:
+    """Return what `bits` was given."""
+    return [row.tobytes().hex() for row in hashes]
+
+
+def _texts(hashes: np.ndarray) -> np.ndarray:
+    """Return hashes as what numpy can sort."""
+    return hashes.view(f"S{_BYTES}").ravel()

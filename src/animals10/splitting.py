@@ -3,21 +3,28 @@
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 import pandas as pd
 
 from animals10.errors import UserError
-from animals10.similarity import among
+from animals10.similarity import among, digits
 
 SPLITS = ("train", "validation", "test")
 
 
 def assign(
-    photos: pd.DataFrame, pinned: pd.DataFrame, validation: float, test: float, seed: int
+    photos: pd.DataFrame,
+    pinned: pd.DataFrame,
+    names: np.ndarray,
+    validation: float,
+    test: float,
+    seed: int,
 ) -> pd.DataFrame:
     """Assign every photo to train, validation or test.
 
@@ -27,82 +34,72 @@ def assign(
     its group follow it, to the test split first where a group was in several.
 
     Args:
-        photos: columns `path`, `label`, `sha256` (hex of the file's bytes), `group`, and others.
-        pinned: columns `path`, `split`, `sha256`, and `group` among the photos' groups now; or no
-            rows.
+        photos: columns `label`, `sha256` (hex of the file's bytes), `group`, a number, and others.
+        pinned: columns `split`, `sha256`, and `group` among the photos' groups now; or no rows.
+        names: of the groups by number, uint8 of shape (groups, 32).
         validation: share of each class, in (0, 1); met to within one photo or one group.
         test: likewise.
         seed: of the drawing of order.
 
     Returns:
-        The photos sorted by path, with all their columns and `split`.
+        The photos with all their columns and `split`.
 
     Raises:
         UserError: a class is too small to have a photo in each split.
     """
-    photos = photos.sort_values("path", ignore_index=True)
     known = dict(zip(pinned["sha256"], pinned["split"], strict=True))
-    photos["split"] = [known.get(sha256, "") for sha256 in photos["sha256"]]
+    photos = photos.assign(split=[known.get(sha256, "") for sha256 in photos["sha256"]])
     split_of = _pinned_groups(photos, pinned)
-    group_of, names = _numbered(photos["group"])
     groups = _Groups(
         names=names,
-        labels=_labels(photos["label"], group_of),
-        splits=[split_of.get(name, "") for name in names],
+        labels=_labels(photos, len(names)),
+        splits=[split_of.get(number, "") for number in range(len(names))],
     )
-    counts = Counter(zip(photos["label"], _placed(photos, group_of, groups), strict=True))
+    counts = Counter(zip(photos["label"], _placed(photos, groups), strict=True))
     _draw(groups, counts, {"test": test, "validation": validation}, seed)
-    photos["split"] = _placed(photos, group_of, groups)
+    photos["split"] = _placed(photos, groups)
     _require_all_splits(photos, pinned)
     return photos
 
 
 @dataclass
 class _Groups:
-    """Groups of near-duplicates by their numbers; of many photos, names of text are much memory.
+    """Groups of near-duplicates by their numbers.
 
-    `labels` has those of each group's photos, `splits` each group's split, "" until it is drawn.
+    `labels` has those of each group's photos, none of a group whose photos are gone; `splits` each
+    group's split, "" until it is drawn.
     """
 
-    names: list[str]
+    names: np.ndarray
     labels: list[tuple[str, ...]]
     splits: list[str]
 
 
-def _numbered(groups: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Return the number of each photo's group, and the groups' names by number.
-
-    As pandas's `factorize`, which takes more memory for texts, and keeps it.
-    """
-    number: dict[str, int] = {}
-    group_of = [number.setdefault(name, len(number)) for name in groups]
-    return np.array(group_of), list(number)
-
-
-def _labels(labels: pd.Series, group_of: np.ndarray) -> list[tuple[str, ...]]:
+def _labels(photos: pd.DataFrame, groups: int) -> list[tuple[str, ...]]:
     """List the labels of each group's photos; groups with the same ones share a tuple."""
-    texts = labels.tolist()
+    texts = [intern(label) for label in photos["label"]]  # else a copy for each photo
+    group_of = photos["group"].to_numpy()
     same: dict[tuple[str, ...], tuple[str, ...]] = {}
-    found = []
-    for _, members in groupby(np.argsort(group_of, kind="stable"), key=lambda row: group_of[row]):
-        together = tuple(texts[row] for row in members)
-        found.append(same.setdefault(together, together))
+    found: list[tuple[str, ...]] = [()] * groups
+    for number, rows in groupby(np.argsort(group_of, kind="stable"), key=lambda row: group_of[row]):
+        together = tuple(texts[row] for row in rows)
+        found[number] = same.setdefault(together, together)
     return found
 
 
-def _pinned_groups(photos: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, str]:
+def _pinned_groups(photos: pd.DataFrame, pinned: pd.DataFrame) -> dict[int, str]:
     """Return the split of each group that has pinned members, be they here or gone."""
     here = photos.loc[photos["split"] != "", ["group", "split"]]
     known = pd.concat([here, pinned[["group", "split"]]])
-    split_of: dict[str, str] = {}
+    split_of: dict[int, str] = {}
     for split in SPLITS:  # the test split last, so that it wins
         split_of |= dict.fromkeys(known["group"][known["split"] == split], split)
     return split_of
 
 
-def _placed(photos: pd.DataFrame, group_of: np.ndarray, groups: _Groups) -> list[str]:
+def _placed(photos: pd.DataFrame, groups: _Groups) -> list[str]:
     """Return each photo's split: its own if it is pinned, else its group's; "" if undecided."""
-    pairs = zip(photos["split"], group_of, strict=True)
+    pairs = zip(photos["split"], photos["group"], strict=True)
     return [own or groups.splits[group] for own, group in pairs]
 
 
@@ -118,8 +115,7 @@ def _draw(
         for label, total in totals.items()
         for split, share in shares.items()
     }
-    order = np.argsort([_order(name, seed) for name in groups.names])
-    drawn = [group for group in order if not groups.splits[group]]
+    drawn = [group for group in _order(groups.names, seed) if not groups.splits[group]]
     for group in drawn:
         members = Counter(groups.labels[group])
         fitting = [split for split in shares if _fits(members, split, counts, wanted)]
@@ -143,8 +139,10 @@ def _fits(
     )
 
 
-def _order(group: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}:{group}".encode()).digest()
+def _order(names: np.ndarray, seed: int) -> np.ndarray:
+    texts = (f"{seed}:{name.tobytes().hex()}".encode() for name in names)
+    drawn = (hashlib.sha256(text).digest() for text in texts)
+    return np.argsort(np.fromiter(drawn, "S32", len(names)))
 
 
 def _fill(
@@ -165,7 +163,9 @@ def _fill(
         )
     ]
     if movable:
-        group = min(movable, key=lambda group: (len(groups.labels[group]), groups.names[group]))
+        group = min(
+            movable, key=lambda group: (len(groups.labels[group]), groups.names[group].tobytes())
+        )
         for name, count in Counter(groups.labels[group]).items():
             counts[name, groups.splits[group]] -= count
             counts[name, empty] += count
@@ -199,7 +199,7 @@ def summarize(splits: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, int]:
         (duplicates), groups with two labels, and groups in two splits, which only a pinned split
         can bring about; pinned photos kept where they were, and those that are gone.
     """
-    groups = splits.groupby(_numbered(splits["group"])[0])
+    groups = splits.groupby("group")
     kept = among(splits["sha256"], pinned["sha256"])
     return {
         **{split: int((splits["split"] == split).sum()) for split in SPLITS},
@@ -212,9 +212,22 @@ def summarize(splits: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, int]:
     }
 
 
+def named(splits: pd.DataFrame, names: np.ndarray, rows: int = 8192) -> Iterator[pd.DataFrame]:
+    """Yield a split as `read_pinned` reads it, in pieces, since names of groups are long.
+
+    Args:
+        splits: result of `assign`.
+        names: of the groups, as there.
+        rows: of each piece.
+    """
+    for start in range(0, len(splits), rows):
+        piece = splits[["path", "label", "split", "sha256", "group"]].iloc[start : start + rows]
+        yield piece.assign(group=digits(names[piece["group"]]))
+
+
 def report(splits: pd.DataFrame, pinned: pd.DataFrame) -> None:
     """Print what a person should look at: labels that contradict, leaks, photos that are gone."""
-    groups = splits.groupby(_numbered(splits["group"])[0])
+    groups = splits.groupby("group")
     labels = groups["label"].transform("nunique")
     _print_first("near-duplicates have different labels", splits["path"][labels > 1])
     places = groups["split"].transform("nunique")

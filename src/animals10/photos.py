@@ -1,0 +1,48 @@
+"""The table of photos, in pieces, since pandas has what it reads twice in memory."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from animals10.decoding import Place
+from animals10.similarity import Hashes, bits
+
+
+def read(path: Path) -> tuple[pd.DataFrame, Hashes]:
+    """Read what decides who sees which photo.
+
+    Args:
+        path: CSV with at least columns path, label, sha256, phash and mirrored.
+
+    Returns:
+        Columns path, label and sha256; and all hashes as bytes, which take half of what text does.
+    """
+    tables: list[pd.DataFrame] = []
+    hashes: dict[str, list[np.ndarray]] = {"sha256": [], "phash": [], "mirrored": []}
+    for piece in _pieces(path, ["path", "label", *hashes]):
+        tables.append(piece[["path", "label", "sha256"]])
+        for column, found in hashes.items():
+            found.append(bits(piece[column]))
+    return pd.concat(tables), Hashes(*(np.concatenate(found) for found in hashes.values()))
+
+
+def places(path: Path, chosen: np.ndarray) -> Iterator[Place]:
+    """Yield where some photos are in the archive.
+
+    Args:
+        path: CSV with at least columns begin, size and sha256.
+        chosen: which rows, bool of shape (n,).
+    """
+    for piece in _pieces(path, ["begin", "size", "sha256"]):
+        rows = piece[chosen[piece.index]]
+        yield from map(Place, rows["begin"], rows["size"], rows["sha256"])
+
+
+def _pieces(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
+    types = defaultdict(lambda: "str", begin="int64", size="int64")
+    yield from pd.read_csv(
+        path, usecols=columns, dtype=types, keep_default_na=False, chunksize=8192
+    )
