@@ -27,11 +27,10 @@ OUT = ROOT / "benchmarks" / "out"
 NOTHING = pd.DataFrame(columns=["path", "split", "sha256", "group"])
 
 
-def twins_in_training(photos: pd.DataFrame, seed: int) -> int:
+def twins_in_training(photos: pd.DataFrame, hashes: similarity.Hashes, seed: int) -> int:
     """Count the test photos of a split that ignores groups which have one in training."""
-    names = similarity.bits(photos["sha256"])
-    alone = photos.assign(group=range(len(photos)))
-    splits = assign(alone, NOTHING, names, 0.15, 0.15, seed)
+    alone = similarity.add_groups(photos, hashes, NOTHING, threshold=None)
+    splits = assign(*alone, 0.15, 0.15, seed)
     splits = splits.merge(photos[["path", "group"]], on="path")
     trained = set(splits["group_y"][splits["split"] == "train"])
     return int(splits["group_y"][splits["split"] == "test"].isin(trained).sum())
@@ -81,7 +80,7 @@ def main() -> None:
     groups = photos.groupby("group")["path"].apply(list)
     groups = groups[groups.map(len) > 1].sort_values(key=lambda paths: paths.map(len))[::-1]
     labels = photos.groupby("group")["label"].nunique()
-    twins = [twins_in_training(photos, seed) for seed in range(5)]
+    twins = [twins_in_training(photos, hashes, seed) for seed in range(5)]
     tests = int(0.15 * len(photos))
     print(f"| photos | {len(photos):,} |\n|---|---:|")
     print(f"| groups of two or more | {len(groups):,} |")

@@ -49,6 +49,14 @@ def test_an_archive_that_is_not_the_tables_is_a_mistake(tmp_path: Path) -> None:
     assert not (tmp_path / "train" / "images.npy").exists()
 
 
+def test_as_many_labels_as_photos_are_asked_for(tmp_path: Path) -> None:
+    places = places_of(archive(tmp_path / "p.zip"))
+    for count in (len(places) - 1, len(places) + 1):
+        with pytest.raises(ValueError, match="argument 2 is"):
+            decoding.write_split(tmp_path / "t", tmp_path / "p.zip", np.zeros(count), places, 16)
+    assert [*tmp_path.glob("t/*")] == []
+
+
 def test_samples_show_every_class_about_equally() -> None:
     labels = np.array([0] * 500 + [1] * 30 + [2] * 2)
     rows = plots.pick_samples(labels, seed=1)

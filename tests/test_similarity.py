@@ -2,6 +2,7 @@ import hashlib
 import io
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import imagehash
 import numpy as np
@@ -13,6 +14,8 @@ from animals10 import drawing
 from animals10.images import decode
 from animals10.similarity import SIDE, Hashes, add_groups, bits, digits, fingerprint, group
 from animals10.splitting import assign, named
+
+NONE = pd.DataFrame(columns=["path", "split", "sha256", "group"], dtype=str)
 
 
 def scene(seed: int, name: str = "cane") -> Image.Image:
@@ -89,34 +92,60 @@ def test_many_alike_take_little_memory() -> None:
     tracemalloc.stop()
 
 
-def test_copies_of_a_pinned_photo_that_is_gone_follow_it() -> None:
-    before = table([encoded(scene(seed)) for seed in range(40)])
-    none = pd.DataFrame(columns=["path", "split", "sha256", "group"])
-    photos, pinned, names = add_groups(before, hashes(before), none, 56)
-    first = pd.concat(named(assign(photos, pinned, names, 0.2, 0.2, seed=1), names))
-    again = table([encoded(scene(seed), quality=50) for seed in range(40)])
-    photos, pinned, names = add_groups(again, hashes(again), first, 56)
-    second = assign(photos, pinned, names, 0.2, 0.2, seed=2)
-    assert set(first["sha256"]).isdisjoint(second["sha256"])
-    assert second["split"].tolist() == first["split"].tolist()
+def test_identical_files_take_little_memory() -> None:
+    same = np.zeros((3000, 32), np.uint8)
+    tracemalloc.start()
+    numbers, names = group(Hashes(same, same, same), 56)
+    assert (len(names), set(numbers)) == (1, {0})
+    assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    tracemalloc.stop()
+
+
+def decided(photos: pd.DataFrame, pinned: pd.DataFrame, bits: int | None, seed: int) -> Any:
+    grouped = add_groups(photos, hashes(photos), pinned, bits)
+    return pd.concat(named(assign(*grouped, 0.2, 0.2, seed), grouped[-1], rows=7))
+
+
+def test_copies_of_pinned_photos_follow_them_be_they_here_or_gone() -> None:
+    before = [encoded(scene(seed)) for seed in range(40)]
+    first = decided(table(before), NONE, 56, seed=1)
+    copies = [encoded(scene(seed), quality=50) for seed in range(40)]
+    again, pinned = table([*before[::2], *copies]), first.sample(frac=1, random_state=3)
+    second = decided(again, pinned, 56, seed=2)
+    splits = first["split"].tolist()
+    assert second["split"].tolist() == [*splits[::2], *splits]
+
+
+def test_a_photo_that_is_gone_and_had_two_groups_is_followed_by_copies_of_both() -> None:
+    first = decided(table([encoded(scene(seed)) for seed in range(40)]), NONE, 56, seed=1)
+    gone = first[first["split"] == "test"][:1]
+    looks = [fingerprint(decode(encoded(scene(seed)), SIDE))[0] for seed in (100, 101)]
+    pinned = pd.concat([gone.assign(group=name) for name in looks])
+    photos = table([encoded(scene(seed)) for seed in range(100, 140)])
+    for seed in range(6):
+        assert decided(photos, pinned, 56, seed)["split"].tolist()[:2] == ["test", "test"]
 
 
 def test_without_a_threshold_only_identical_files_are_grouped() -> None:
     files = [encoded(scene(1)), encoded(scene(1), quality=40), encoded(scene(1))]
     photos = table(files)
-    photos, _, names = add_groups(photos, hashes(photos), photos[:0].assign(group=""), None)
+    photos, _, names = add_groups(photos, hashes(photos), NONE, None)
     assert digits(names[photos["group"]]) == photos["sha256"].tolist()
 
 
 def test_without_a_threshold_identical_files_follow_an_earlier_split() -> None:
     before = table([encoded(scene(seed)) for seed in range(40)])
-    none = pd.DataFrame(columns=["path", "split", "sha256", "group"])
-    photos, pinned, names = add_groups(before, hashes(before), none, None)
-    first = pd.concat(named(assign(photos, pinned, names, 0.2, 0.2, seed=1), names))
-    again = before[5:]  # five are gone
-    photos, pinned, names = add_groups(again, hashes(again), first, None)
-    second = assign(photos, pinned, names, 0.2, 0.2, seed=2)
+    first = decided(before, NONE, None, seed=1)
+    second = decided(before[5:], first, None, seed=2)
     assert second["split"].tolist() == first["split"].tolist()[5:]
+
+
+@pytest.mark.parametrize("threshold", [None, 0])
+def test_hashes_that_end_in_zeros_are_told_apart(threshold: int | None) -> None:
+    sha256 = ["0" * 64, "ab" + "0" * 62, "ab" + "0" * 61 + "1", "ab01" + "0" * 60]
+    photos = pd.DataFrame({column: sha256 for column in ("sha256", "phash", "mirrored")})
+    photos, _, names = add_groups(photos, hashes(photos), NONE, threshold)
+    assert digits(names[photos["group"]]) == sha256
 
 
 def table(files: list[bytes]) -> pd.DataFrame:

@@ -278,7 +278,7 @@ HEADER, A = "path,split,sha256,group\n", "a" * 64
     [
         (None, "No such file"),
         ("", "No columns"),
-        ("path,label\n", "not in index"),
+        ("path,label\n", "expected but not found"),
         (f"{HEADER}1.jpg,holdout,ab,{A}\n", "a split 'holdout'; allowed are train, valid"),
         (f"{HEADER}1.jpg,test,AB,{A}\n1.jpg,train,ab,{A}\n", "the photo with sha256 ab in two"),
         (f"{HEADER}1.jpg,test,ab,{A}\n", "a sha256 'ab', which is no hash"),

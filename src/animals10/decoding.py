@@ -48,7 +48,8 @@ def write_split(
         tqdm(total=len(labels), desc=f"decode {folder.name}", unit="photo", disable=None) as bar,
     ):
         np.lib.format.write_array_header_1_0(file, header)
-        for _, image in in_order(partial(decode, size=side), _read(archive, places, side)):
+        decoded = in_order(partial(decode, size=side), _read(archive, places, side))
+        for _, (_, image) in zip(labels, decoded, strict=True):
             file.write(image.tobytes())
             bar.update()
     artifacts.write_array(folder / "labels.npy", labels.astype(np.int64))

@@ -22,7 +22,8 @@ def run(main: Callable[[], None]) -> None:
     """Run a command, and turn a user's mistake or a stop into one line and an exit code.
 
     An `OSError` (no space, no permission, a file gone) is the user's to mend as well. Ctrl-C and
-    SIGTERM remove temporary files, and end the process within 5 seconds.
+    SIGTERM remove this process's temporary files, and end it within 5 seconds; those of processes
+    that it began are taken away by the next run.
 
     Args:
         main: the command, without arguments.

@@ -1,4 +1,4 @@
-"""The table of photos, in pieces, since pandas has what it reads twice in memory."""
+"""The table of photos, read in pieces, since pandas has what it reads at once twice in memory."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,11 +18,12 @@ def read(path: Path) -> tuple[pd.DataFrame, Hashes]:
         path: CSV with at least columns path, label, sha256, phash and mirrored.
 
     Returns:
-        Columns path, label and sha256; and all hashes as bytes, which take half of what text does.
+        Columns path, label and sha256, in the order of the file, which fetch sorts by path; and all
+        hashes as bytes, which take half of what text does.
     """
     tables: list[pd.DataFrame] = []
     hashes: dict[str, list[np.ndarray]] = {"sha256": [], "phash": [], "mirrored": []}
-    for piece in _pieces(path, ["path", "label", *hashes]):
+    for piece in pieces(path, ["path", "label", *hashes]):
         tables.append(piece[["path", "label", "sha256"]])
         for column, found in hashes.items():
             found.append(bits(piece[column]))
@@ -36,13 +37,12 @@ def places(path: Path, chosen: np.ndarray) -> Iterator[Place]:
         path: CSV with at least columns begin, size and sha256.
         chosen: which rows, bool of shape (n,).
     """
-    for piece in _pieces(path, ["begin", "size", "sha256"]):
+    for piece in pieces(path, ["begin", "size", "sha256"]):
         rows = piece[chosen[piece.index]]
         yield from map(Place, rows["begin"], rows["size"], rows["sha256"])
 
 
-def _pieces(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
+def pieces(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
+    """Read some columns of a CSV, all but begin and size as text, 8,192 rows at once."""
     types = defaultdict(lambda: "str", begin="int64", size="int64")
-    yield from pd.read_csv(
-        path, usecols=columns, dtype=types, keep_default_na=False, chunksize=8192
-    )
+    return pd.read_csv(path, usecols=columns, dtype=types, keep_default_na=False, chunksize=8192)

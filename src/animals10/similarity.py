@@ -58,7 +58,8 @@ def add_groups(
         Both tables, with the numbers of their groups among the photos of both; and by number the
         groups' names, as `group` has them, or the sha256 where there is no threshold.
     """
-    gone = pinned[~among(pinned["sha256"], photos["sha256"])]
+    missing = ~among(pinned["sha256"], photos["sha256"])
+    gone = pinned[missing]
     if len(gone):
         known = (bits(gone[column]) for column in ("sha256", "group", "group"))
         hashes = Hashes(*(np.concatenate(pair) for pair in zip(hashes, known, strict=True)))
@@ -70,8 +71,9 @@ def add_groups(
     here, left = np.split(numbers, [len(photos)])
     kept = among(photos["sha256"], pinned["sha256"])
     number = dict(zip(photos["sha256"][kept], here[kept], strict=True))
-    number |= zip(gone["sha256"], left, strict=True)
-    earlier = [number[sha256] for sha256 in pinned["sha256"]]
+    earlier = np.empty(len(pinned), int)
+    earlier[missing] = left
+    earlier[~missing] = [number[sha256] for sha256 in pinned["sha256"][~missing]]
     return photos.assign(group=here), pinned.assign(group=earlier), names
 
 
@@ -100,11 +102,13 @@ def group(hashes: Hashes, threshold: int) -> tuple[np.ndarray, np.ndarray]:
     index = faiss.IndexBinaryFlat(8 * _BYTES)
     index.add(hashes.plain)
     first = np.arange(index.ntotal)  # of each photo's group so far
-    for start in range(0, index.ntotal, _BLOCK):  # so that memory does not grow with all pairs
-        for asked in (hashes.plain, hashes.mirrored):
+    _, different = np.unique(_texts(hashes.sha256), return_index=True)
+    for start in range(0, len(different), _BLOCK):  # so that memory does not grow with all pairs
+        asking = different[start : start + _BLOCK]
+        for looks in (hashes.plain, hashes.mirrored):
             # Faiss finds distances below its radius, not at it.
-            limits, _, found = index.range_search(asked[start : start + _BLOCK], threshold + 1)
-            rows = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits.astype(np.int64)))
+            limits, _, found = index.range_search(looks[asking], threshold + 1)
+            rows = np.repeat(asking, np.diff(limits.astype(np.int64)))
             first = _joined(first, rows, found)
     _, numbers = np.unique(first, return_inverse=True)
     order = np.argsort(_texts(hashes.sha256))
@@ -133,5 +137,5 @@ def digits(hashes: np.ndarray) -> list[str]:
 
 
 def _texts(hashes: np.ndarray) -> np.ndarray:
-    """Return hashes as what numpy can sort."""
+    """Return hashes as what numpy sorts; it cuts zeros at the end, which changes no order here."""
     return hashes.view(f"S{_BYTES}").ravel()

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from animals10.errors import UserError
+from animals10.photos import pieces
 from animals10.similarity import among, digits
 
 SPLITS = ("train", "validation", "test")
@@ -49,7 +50,7 @@ def assign(
     """
     known = dict(zip(pinned["sha256"], pinned["split"], strict=True))
     photos = photos.assign(split=[known.get(sha256, "") for sha256 in photos["sha256"]])
-    split_of = _pinned_groups(photos, pinned)
+    split_of = _pinned_groups(pinned)
     groups = _Groups(
         names=names,
         labels=_labels(photos, len(names)),
@@ -87,13 +88,11 @@ def _labels(photos: pd.DataFrame, groups: int) -> list[tuple[str, ...]]:
     return found
 
 
-def _pinned_groups(photos: pd.DataFrame, pinned: pd.DataFrame) -> dict[int, str]:
+def _pinned_groups(pinned: pd.DataFrame) -> dict[int, str]:
     """Return the split of each group that has pinned members, be they here or gone."""
-    here = photos.loc[photos["split"] != "", ["group", "split"]]
-    known = pd.concat([here, pinned[["group", "split"]]])
     split_of: dict[int, str] = {}
     for split in SPLITS:  # the test split last, so that it wins
-        split_of |= dict.fromkeys(known["group"][known["split"] == split], split)
+        split_of |= dict.fromkeys(pinned["group"][pinned["split"] == split], split)
     return split_of
 
 
@@ -255,19 +254,21 @@ def read_pinned(path: Path) -> pd.DataFrame:
         UserError: the file is missing, or no such table, or contradicts itself.
     """
     try:
-        pinned = pd.read_csv(path, dtype=str, keep_default_na=False)
-        pinned = pinned[["path", "split", "sha256", "group"]]
-    except (OSError, ValueError, KeyError) as error:
+        columns = ["path", "split", "sha256", "group"]
+        pinned = pd.concat(pieces(path, columns))[columns]
+    except (OSError, ValueError) as error:
         raise UserError(
             f"split.pinned = {str(path)!r} is no earlier splits.csv with columns path, split, "
             f"sha256 and group: {' '.join(str(error).split())}"
         ) from None
     pinned["sha256"] = pinned["sha256"].str.lower()
-    twice = pinned.groupby("sha256")["split"].nunique()
+    split_of: dict[str, str] = {}
+    known = zip(pinned["sha256"], pinned["split"], strict=True)
     problems = [
         *(f"a split {name!r}; allowed are {', '.join(SPLITS)}"
           for name in sorted(set(pinned["split"]) - set(SPLITS))),
-        *(f"the photo with sha256 {sha256} in two splits" for sha256 in twice[twice > 1].index),
+        *(f"the photo with sha256 {sha256} in two splits"
+          for sha256, split in known if split_of.setdefault(sha256, split) != split),
         *(f"a {column} {text!r}, which is no hash of 64 hexadecimal digits"
           for column in ("sha256", "group") for text in pinned[column]
           if not re.fullmatch("[0-9a-f]{64}", text)),

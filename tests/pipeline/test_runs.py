@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import picture
@@ -48,6 +49,11 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path) -> None
     splits = pd.read_csv(project / "data/splits.csv")
     assert list(splits) == ["path", "label", "split", "sha256", "group"]
     assert splits["split"].value_counts().to_dict() == {"train": 30, "validation": 10, "test": 10}
+    classes = json.loads((project / "models/classes.json").read_text())
+    assert classes == sorted(splits["label"].unique())
+    for split, members in splits.groupby("split"):
+        labels = np.load(project / f"data/{split}/labels.npy")
+        assert [classes[label] for label in labels] == members["label"].tolist()
     for model in scores:
         history = pd.read_csv(project / f"plots/history/{model}.csv")
         assert list(history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr"]
@@ -55,8 +61,6 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path) -> None
         assert list(confusion) == ["actual", "predicted"]
         agreed = (confusion["actual"] == confusion["predicted"]).mean()
         assert agreed == pytest.approx(scores[model]["test"]["accuracy"], abs=1e-6)
-    classes = json.loads((project / "models/classes.json").read_text())
-    assert classes == sorted(splits["label"].unique())
     rounds = json.loads((project / "metrics/finetune.json").read_text())
     assert {"round_1", "round_2", "parameters"} == set(rounds)
     report = json.loads((project / "metrics/report.json").read_text())
