@@ -102,6 +102,7 @@ def group(hashes: Hashes, threshold: int) -> tuple[np.ndarray, np.ndarray]:
     index = faiss.IndexBinaryFlat(8 * _BYTES)
     index.add(hashes.plain)
     first = np.arange(index.ntotal)  # of each photo's group so far
+    # Of identical files one asks, and finds the others: else they make pairs by the square.
     _, different = np.unique(_texts(hashes.sha256), return_index=True)
     for start in range(0, len(different), _BLOCK):  # so that memory does not grow with all pairs
         asking = different[start : start + _BLOCK]
