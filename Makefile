@@ -29,7 +29,7 @@ repro: params ## run the whole pipeline and print the comparison of the models
 params: $(READY) ## check params.yaml
 	@python -m animals10 params
 
-refetch: params ## read photos and weights again, when they changed behind an unchanged parameter
+refetch: params ## read again what a URL, Kaggle or Keras gives, when it changed there
 	dvc repro --force --single-item fetch
 	dvc repro split
 	dvc repro --force --single-item embed

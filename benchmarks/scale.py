@@ -1,6 +1,6 @@
 """Time and memory of every stage by the number of photos: python benchmarks/scale.py.
 
-Takes photos from ../shared/data/animals10-136.zip, and each of them four times, turned, so that no
+Takes photos from ../shared/data/animals10-224.zip, and each of them four times, turned, so that no
 two look alike; runs the stages one by one in a clone, with one epoch each, and writes
 benchmarks/scale.md.
 """
@@ -82,7 +82,7 @@ def turned(content: bytes, quarters: int) -> bytes:
 def clone(folder: Path, count: int) -> None:
     """Clone the project, for `count` photos: all, and then turned by one quarter and more."""
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-    zipped = SHARED / "data" / "animals10-136.zip"
+    zipped = SHARED / "data" / "animals10-224.zip"
     with zipfile.ZipFile(zipped) as photos, zipfile.ZipFile(folder / "source.zip", "w") as source:
         names = sorted(photos.namelist(), key=lambda name: name[::-1])  # classes mixed
         names = [name for name in names if not name.endswith("/")]
@@ -125,7 +125,7 @@ def main() -> None:
     lines = [
         "# Time and memory of every stage",
         "",
-        "By `python benchmarks/scale.py`, on photos of Animals-10 (shorter side 136 pixels; for",
+        "By `python benchmarks/scale.py`, on photos of Animals-10 (shorter side 224 pixels; for",
         "the larger count also turned by 90, 180, 270 degrees), one epoch each, one view of each",
         "training image; time with the start of Python, memory as the most that all processes of",
         "the stage had at once, looked at five times a second, pages they share counted once, or,",

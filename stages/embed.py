@@ -11,27 +11,28 @@ from animals10.arrays import Batches, load_split, plain_and_views
 from animals10.inference import Predictor
 from animals10.seeding import seed_everything
 
+WEIGHTS, SPLITS = Path("data/_stages/fetch/weights"), Path("data/_stages/split")
+FEATURES = Path("data/_stages/embed")
+
 
 def main() -> None:
-    """Write models/backbone.keras and data/features/<split>.npy.
+    """Write backbone.keras and <split>.npy into data/_stages/embed.
 
     The features of train have shape (1 + views, n, channels), the plain ones first; those of
     validation and test have shape (n, channels).
     """
     params = parameters.load()
     seed_everything(params.seed)
-    backbone = backbones.build(
-        params.backbone.name, params.image_size, weights.provided(Path("data/weights"))
-    )
-    artifacts.write_model(Path("models/backbone.keras"), backbone)
+    backbone = backbones.build(params.backbone.name, params.image_size, weights.provided(WEIGHTS))
+    artifacts.write_model(FEATURES / "backbone.keras", backbone)
     predictor, size = Predictor(backbone), params.embed.batch_size
-    train = load_split(Path("data/train"))
+    train = load_split(SPLITS / "train")
     views = plain_and_views(train, size, params.seed, params.augment, params.embed.views)
-    predictor.write(Path("data/features/train.npy"), views, len(views), len(train.labels))
+    predictor.write(FEATURES / "train.npy", views, len(views), len(train.labels))
     for split in ("validation", "test"):
-        examples = load_split(Path("data") / split)
+        examples = load_split(SPLITS / split)
         plain = Batches(examples, size, shuffle=False)
-        predictor.write(Path(f"data/features/{split}.npy"), [plain], len(examples.labels))
+        predictor.write(FEATURES / f"{split}.npy", [plain], len(examples.labels))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import pandas as pd
 
 from animals10 import artifacts, evaluation, parameters, resuming, tracking
 from animals10.arrays import Examples, load_split
@@ -18,6 +19,7 @@ from animals10.inference import Predictor
 from animals10.recording import log_evaluation
 from animals10.seeding import seed_everything
 
+SPLITS = Path("data/_stages/split")
 MODELS = tuple(tracking.MODELS.values())
 
 
@@ -25,7 +27,7 @@ def main() -> None:
     """Write metrics/evaluate.json, metrics/report.json and plots/confusion/<model>.csv."""
     params = parameters.load()
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
-    splits = {split: load_split(Path("data") / split) for split in ("validation", "test")}
+    splits = {split: load_split(SPLITS / split) for split in ("validation", "test")}
     seed_everything(params.seed)
     with tracking.stage_run("evaluate") as record:
         answers = {name: _ask(name, splits) for name in MODELS}
@@ -33,11 +35,26 @@ def main() -> None:
             table = evaluation.confusions(answers[name]["test"], classes)
             artifacts.write_csv(Path(f"plots/confusion/{name}.csv"), table)
         scores = _each(answers, evaluation.scores)
+        _add_unseen(scores, answers)
         reports = _each(answers, lambda given: evaluation.report(given, classes))
         artifacts.write_json(Path("metrics/evaluate.json"), scores)
         artifacts.write_json(Path("metrics/report.json"), reports)
         record.attempt(lambda: log_evaluation(record))
     resuming.forget_saved()
+
+
+def _add_unseen(scores: dict[str, dict[str, Any]], answers: dict[str, dict[str, Answers]]) -> None:
+    """Add figures of the test photos without near-duplicates in other splits, if some have them."""
+    splits, straddling = (
+        pd.read_csv(SPLITS / name, usecols=["path", "split"], dtype=str, keep_default_na=False)
+        for name in ("splits.csv", "duplicates.csv")
+    )
+    unseen = ~splits["path"][splits["split"] == "test"].isin(straddling["path"]).to_numpy()
+    if unseen.any() and not unseen.all():
+        for name, of_model in answers.items():
+            test = of_model["test"]
+            rest = Answers(test.probabilities[unseen], test.labels[unseen])
+            scores[name]["test_without_duplicates"] = evaluation.scores(rest)
 
 
 def _ask(name: str, splits: dict[str, Examples]) -> dict[str, Answers]:

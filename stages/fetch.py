@@ -8,37 +8,37 @@ from pathlib import Path
 
 import pandas as pd
 
-from animals10 import artifacts, official, parallel, parameters, weights
-from animals10.fetching import Photo, Verdicts, judge
-from animals10.sources import open_source
+from animals10 import artifacts, manifest, official, parallel, parameters, weights
+from animals10.fetching import Photo, Verdicts, judge, summary
+from animals10.sources import find_manifest, open_source
+
+OUT = Path("data/_stages/fetch")
 
 
 def main() -> None:
-    """Write data/photos.zip, data/photos.csv, data/rejected.csv, data/weights and the metrics."""
+    """Write photos.zip, photos.csv, rejected.csv and weights, and the metrics."""
     params = parameters.load()
     if params.backbone.weights == "sample" and params.fetch.source != "sample":
         print("backbone.weights = sample knows drawings; for photos give imagenet or a file")
     verdicts = Verdicts()
+    table = find_manifest(params.fetch)
+    members = manifest.read(table) if table else None
     # First and apart, as Keras, which checks them, takes memory that the photos then have.
-    parallel.apart(weights.provide, params.backbone, Path("data/weights"))
+    parallel.apart(weights.provide, params.backbone, OUT / "weights")
     with open_source(params.fetch, params.seed) as entries:
-        photos = judge(entries, params.fetch.smallest_side, verdicts)
-        begins = artifacts.write_zip(Path("data/photos.zip"), photos)
+        photos = judge(entries, params.fetch.smallest_side, verdicts, members)
+        begins = artifacts.write_zip(OUT / "photos.zip", photos)
     kept = pd.DataFrame(verdicts.photos, columns=Photo._fields).assign(begin=begins)
     rejected = pd.DataFrame(sorted(verdicts.rejected), columns=["path", "reason"])
-    artifacts.write_csv(Path("data/photos.csv"), kept)
-    artifacts.write_csv(Path("data/rejected.csv"), rejected)
+    artifacts.write_csv(OUT / "photos.csv", kept)
+    artifacts.write_csv(OUT / "rejected.csv", rejected)
     counts = {"photos": len(kept), "classes": kept["label"].nunique(), "rejected": len(rejected)}
     artifacts.write_json(Path("metrics/fetch.json"), counts)
     if params.fetch.source != "sample" and (report := official.report(verdicts.hashes)):
         print(report)
-    print(
-        "; ".join(
-            f"{name} {count}" for name, count in kept["label"].value_counts(sort=False).items()
-        )
-    )
+    print(*summary(verdicts), sep="\n")
     if len(rejected):
-        print(f"{len(rejected):,} files are no usable photos: data/rejected.csv says why")
+        print(f"{OUT}/rejected.csv has the reason of each")
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ from animals10.arrays import load_split
 from animals10.finetuning import finetune
 from animals10.seeding import seed_everything
 
+SPLITS = Path("data/_stages/split")
+
 
 def main() -> None:
     """Write models/finetuned.keras, plots/history/finetuned.csv and metrics/finetune.json."""
     params = parameters.load()
-    train, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
+    train, validation = load_split(SPLITS / "train"), load_split(SPLITS / "validation")
     seed_everything(params.seed)
     with resuming.checkpoints("finetune") as states, tracking.stage_run("finetune") as record:
         model = keras.saving.load_model("models/frozen.keras", safe_mode=True)

@@ -22,11 +22,11 @@ from animals10 import (
 )
 
 pa.set_memory_pool(pa.system_memory_pool())  # for pandas's text; Arrow's own keeps what was freed
-PHOTOS = Path("data/photos.csv")
+FETCHED, OUT = Path("data/_stages/fetch"), Path("data/_stages/split")
 
 
 def main() -> None:
-    """Write data/splits.csv, the decoded splits, the class names and pictures of the data."""
+    """Write splits.csv, the decoded splits, the class names and pictures of the data."""
     params = parameters.load()
     splits = parallel.apart(_decide, params)
     classes = sorted(splits["label"].unique())
@@ -34,9 +34,8 @@ def main() -> None:
     for split in splitting.SPLITS:
         chosen = (splits["split"] == split).to_numpy()
         labels = splits["label"][chosen].map(classes.index).to_numpy()
-        folder, archive = Path("data") / split, Path("data/photos.zip")
-        places = photos.places(PHOTOS, chosen)
-        decoding.write_split(folder, archive, labels, places, params.image_size)
+        places = photos.places(FETCHED / "photos.csv", chosen)
+        decoding.write_split(OUT / split, FETCHED / "photos.zip", labels, places, params.image_size)
     _write_plots(classes, params.seed)
 
 
@@ -44,11 +43,13 @@ def _decide(params: parameters.Parameters) -> pd.DataFrame:
     """Decide who sees which photo, say so, and return the photos' labels and splits."""
     pinned = splitting.read_pinned(Path(params.split.pinned))
     table, pinned, names = similarity.add_groups(
-        *photos.read(PHOTOS), pinned, params.split.near_duplicates
+        *photos.read(FETCHED / "photos.csv"), pinned, params.split.near_duplicates
     )
     shares = params.split.validation, params.split.test
     splits = splitting.assign(table, pinned, names, *shares, params.seed)
-    artifacts.write_pieces(Path("data/splits.csv"), splitting.named(splits, names))
+    artifacts.write_pieces(OUT / "splits.csv", splitting.named(splits, names))
+    straddling = splitting.straddling(splits)
+    artifacts.write_pieces(OUT / "duplicates.csv", splitting.named(straddling, names))
     artifacts.write_csv(Path("plots/images_per_class.csv"), plots.images_per_class(splits))
     artifacts.write_json(Path("metrics/split.json"), splitting.summarize(splits, pinned))
     splitting.report(splits, pinned)
@@ -56,8 +57,8 @@ def _decide(params: parameters.Parameters) -> pd.DataFrame:
 
 
 def _write_plots(classes: list[str], seed: int) -> None:
-    images = np.load("data/train/images.npy", mmap_mode="r", allow_pickle=False)
-    labels = np.load("data/train/labels.npy", allow_pickle=False)
+    images = np.load(OUT / "train/images.npy", mmap_mode="r", allow_pickle=False)
+    labels = np.load(OUT / "train/labels.npy", allow_pickle=False)
     rows = plots.pick_samples(labels, seed)
     titles = [classes[label] for label in labels[rows]]
     plots.write_samples(Path("plots/samples.png"), images[rows], titles)

@@ -13,13 +13,15 @@ from animals10.arrays import Batches, load_split
 from animals10.seeding import seed_everything
 from animals10.training import compile_model, fit
 
+SPLITS = Path("data/_stages/split")
+
 
 def main() -> None:
     """Write models/cnn.keras, plots/history/cnn.csv and metrics/train_cnn.json."""
     params = parameters.load()
     settings = params.train_cnn
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
-    train, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
+    train, validation = load_split(SPLITS / "train"), load_split(SPLITS / "validation")
     seed_everything(params.seed)
     set_precision(settings.precision)
     with resuming.checkpoints("train_cnn") as states, tracking.stage_run("train_cnn") as record:

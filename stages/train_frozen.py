@@ -16,15 +16,17 @@ from animals10.arrays import Batches, Examples, load_split
 from animals10.seeding import seed_everything
 from animals10.training import compile_model, fit
 
+SPLITS, FEATURES = Path("data/_stages/split"), Path("data/_stages/embed")
+
 
 def main() -> None:
     """Write models/frozen.keras, plots/history/frozen.csv and metrics/train_frozen.json."""
     params = parameters.load()
     settings = params.train_frozen
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
-    images, validation = load_split(Path("data/train")), load_split(Path("data/validation"))
-    views = np.load("data/features/train.npy", mmap_mode="r", allow_pickle=False)
-    features = np.load("data/features/validation.npy", mmap_mode="r", allow_pickle=False)
+    images, validation = load_split(SPLITS / "train"), load_split(SPLITS / "validation")
+    views = np.load(FEATURES / "train.npy", mmap_mode="r", allow_pickle=False)
+    features = np.load(FEATURES / "validation.npy", mmap_mode="r", allow_pickle=False)
     train = Examples(views.reshape(-1, views.shape[-1]), np.tile(images.labels, len(views)))
     leave_undivided()
     seed_everything(params.seed)
@@ -32,7 +34,7 @@ def main() -> None:
         resuming.checkpoints("train_frozen") as states,
         tracking.stage_run("train_frozen") as record,
     ):
-        backbone = keras.saving.load_model("models/backbone.keras", safe_mode=True)
+        backbone = keras.saving.load_model(FEATURES / "backbone.keras", safe_mode=True)
         head = models.head(views.shape[-1], len(classes), settings.dense, settings.dropout)
         # A step takes less than Keras's loop around it.
         compile_model(head, settings, steps_per_execution=128)

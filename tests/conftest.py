@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
+from hypothesis import settings
 from PIL import Image
 from pipeline.project import STAGES, make_project, stages_run
 
 ROOT = Path(__file__).parent.parent
+settings.register_profile("patient", deadline=None)  # a busy machine is no fault
+settings.load_profile("patient")
 
 
 def picture(seed: int, size: tuple[int, int] = (40, 30), kind: str = "JPEG") -> bytes:

@@ -69,7 +69,7 @@ def test_every_compression_of_a_tar_is_read(mode: str) -> None:
     [
         (["/etc/passwd"], "'/etc/passwd' is no relative path"),
         (["C:/cat/1.jpg"], "is no relative path"),
-        (["cat\\1.jpg"], "is no relative path"),
+        (["cat/a\\1.jpg"], "is no relative path"),
         (["cat/../../1.jpg"], r"leads out of the archive by '\.\.'"),
         (["cat/1.jpg", "cat/1.jpg"], "'cat/1.jpg' occurs twice"),
         (["cat/1.jpg", "./cat/1.jpg"], "occurs twice"),

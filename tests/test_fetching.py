@@ -8,7 +8,8 @@ from conftest import picture
 from animals10 import artifacts
 from animals10.archives import Entry
 from animals10.errors import UserError
-from animals10.fetching import Verdicts, judge
+from animals10.fetching import Verdicts, judge, summary
+from animals10.layouts import Member
 from animals10.parameters import Fetch
 from animals10.sources import open_source
 
@@ -66,7 +67,9 @@ def test_a_folder_and_archives_of_it_give_the_same_bytes(photos: Path, tmp_path:
     shutil.make_archive(str(tmp_path / "b"), "gztar", photos)
     results = set()
     for source in (photos, tmp_path / "a.zip", tmp_path / "b.tar.gz"):
-        fetch = Fetch(source=str(source), images_per_class=3, sha256=None, smallest_side=24)
+        fetch = Fetch(
+            source=str(source), manifest=None, images_per_class=3, sha256=None, smallest_side=24
+        )
         verdicts = Verdicts()
         with open_source(fetch, seed=1) as entries:
             artifacts.write_zip(tmp_path / "photos.zip", judge(entries, 24, verdicts))
@@ -82,7 +85,9 @@ def test_the_users_files_are_left_as_they_are(photos: Path) -> None:
 
     (photos / "cat" / "broken.jpg").write_bytes(b"<html>")
     before = state()
-    fetch = Fetch(source=str(photos), images_per_class=3, sha256=None, smallest_side=24)
+    fetch = Fetch(
+        source=str(photos), manifest=None, images_per_class=3, sha256=None, smallest_side=24
+    )
     with open_source(fetch, seed=1) as entries:
         list(judge(entries, 24, Verdicts()))
     assert state() == before
@@ -169,13 +174,6 @@ def test_an_empty_class_is_an_error(files: dict[str, bytes], message: str) -> No
         fetch(two_classes() | files)
 
 
-def test_a_source_that_is_split_already_is_refused() -> None:
-    files = {f"{split}/{name}": data for split in ("test", "train")
-             for name, data in two_classes().items()}  # fmt: skip
-    with pytest.raises(UserError, match="split already: test, train each have a folder 'cat'"):
-        fetch(files)
-
-
 def test_folders_within_a_class_belong_to_it() -> None:
     kept, _ = fetch(two_classes() | {"cat/indoor/9.jpg": picture(9)})
     assert "cat/indoor/9.jpg" in kept
@@ -188,4 +186,42 @@ def test_one_class_is_an_error() -> None:
 
 def test_no_class_is_an_error() -> None:
     with pytest.raises(UserError, match=r"has 0 class\(es\)"):
-        fetch({"1.jpg": picture(1)})
+        fetch({"LICENSE": b"x"})
+
+
+def test_a_split_that_the_data_set_gives_is_kept() -> None:
+    files = {f"{split}/{name}": data for split in ("test", "train")
+             for name, data in two_classes().items()}  # fmt: skip
+    verdicts = Verdicts()
+    list(judge([Entry(n, partial(bytes, c)) for n, c in sorted(files.items())], 24, verdicts))
+    assert {(photo.path, photo.label, photo.split) for photo in verdicts.photos} == {
+        (name, name.split("/")[1], name.split("/")[0]) for name in files
+    }
+    assert summary(verdicts) == [
+        "cat 6; dog 6", "the data set gives its own split: 6 test, 6 train"
+    ]  # fmt: skip
+
+
+def test_a_manifest_says_what_photos_are() -> None:
+    files = {f"all/{i}.jpg": picture(i) for i in range(6)}
+    verdicts = Verdicts()
+    entries = [Entry(name, partial(bytes, content)) for name, content in files.items()]
+    members = {
+        f"{i}.jpg": Member(("cat", "dog")[i % 2], "train", f"herd {i // 2}") for i in range(5)
+    }
+    list(judge(entries, 24, verdicts, members))
+    assert [
+        (photo.path, *members[photo.path.removeprefix("all/")]) for photo in verdicts.photos
+    ] == [(photo.path, photo.label, photo.split, photo.group) for photo in verdicts.photos]
+    assert verdicts.rejected == [("all/5.jpg", "not in the manifest")]
+
+
+def test_files_that_are_no_photos_are_counted_by_reason() -> None:
+    bad = {"cat/a.jpg": b"<html>", "cat/b.jpg": b"<html>", "cat/c.jpg": b"", "README": b"x"}
+    entries = [Entry(n, partial(bytes, c)) for n, c in sorted((two_classes() | bad).items())]
+    verdicts = Verdicts()
+    list(judge(entries, 24, verdicts))
+    told = summary(verdicts)[-1]
+    assert told.startswith("4 files are no usable photos: 2 not an image, ")
+    assert "1 empty file" in told
+    assert "1 not in a class folder" in told

@@ -14,7 +14,7 @@ from animals10 import sources
 from animals10.errors import UserError
 from animals10.parameters import Fetch
 
-FETCH = Fetch(source="kaggle", images_per_class=3, sha256=None, smallest_side=1)
+FETCH = Fetch(source="kaggle", manifest=None, images_per_class=3, sha256=None, smallest_side=1)
 
 
 class Kaggle(http.server.BaseHTTPRequestHandler):

@@ -18,6 +18,8 @@ def table(count: int) -> pd.DataFrame:
             "sha256": hashes[:count],
             "phash": hashes[count : 2 * count],
             "mirrored": hashes[2 * count :],
+            "split": ["", "test"] * (count // 2),
+            "group": ["", "NA"] * (count // 2),
             "begin": range(7, 7 + count),
         }
     )
@@ -27,7 +29,8 @@ def test_a_table_of_many_pieces_is_read_as_a_whole(tmp_path: Path) -> None:
     expected = table(20_000)
     expected.to_csv(tmp_path / "photos.csv", index=False)
     read, hashes = photos.read(tmp_path / "photos.csv")
-    assert read.equals(expected[["path", "label", "sha256"]])
+    columns = ["path", "label", "sha256", "split", "group"]
+    assert read.equals(expected[columns].rename(columns={"group": "given_group"}))
     for column, found in zip(["sha256", "phash", "mirrored"], hashes, strict=True):
         assert digits(found) == expected[column].tolist()
 

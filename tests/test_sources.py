@@ -16,7 +16,13 @@ from animals10.sources import open_source
 def contents(
     source: str, images_per_class: int = 3, seed: int = 1, sha256: str | None = None
 ) -> dict[str, bytes]:
-    fetch = Fetch(source=source, images_per_class=images_per_class, sha256=sha256, smallest_side=1)
+    fetch = Fetch(
+        source=source,
+        manifest=None,
+        images_per_class=images_per_class,
+        sha256=sha256,
+        smallest_side=1,
+    )
     with open_source(fetch, seed) as entries:
         return {entry.name: entry.read() for entry in entries if not entry.name.endswith("/")}
 
@@ -57,7 +63,13 @@ def test_a_download_that_was_used_is_removed(server: str, archive: Path) -> None
 
 
 def test_a_download_is_kept_when_its_user_fails(server: str, archive: Path) -> None:
-    fetch = Fetch(source=f"{server}/photos.zip", images_per_class=3, sha256=None, smallest_side=1)
+    fetch = Fetch(
+        source=f"{server}/photos.zip",
+        manifest=None,
+        images_per_class=3,
+        sha256=None,
+        smallest_side=1,
+    )
     with pytest.raises(ZeroDivisionError), open_source(fetch, seed=1):
         raise ZeroDivisionError
     assert list((archive.parent / ".downloads").glob("*.archive"))
@@ -133,7 +145,9 @@ def test_a_broken_link_and_a_pipe_are_no_files(photos: Path) -> None:
 
     (photos / "cat" / "gone.jpg").symlink_to("nowhere.jpg")
     os.mkfifo(photos / "cat" / "pipe.jpg")
-    fetch = Fetch(source=str(photos), images_per_class=3, sha256=None, smallest_side=1)
+    fetch = Fetch(
+        source=str(photos), manifest=None, images_per_class=3, sha256=None, smallest_side=1
+    )
     with open_source(fetch, seed=1) as entries:
         for name in ("cat/gone.jpg", "cat/pipe.jpg"):
             (entry,) = [entry for entry in entries if entry.name == name]

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from animals10.errors import UserError
 from animals10.similarity import bits
-from animals10.splitting import SPLITS, assign, read_pinned, report, summarize
+from animals10.splitting import (
+    SPLITS,
+    assign,
+    read_pinned,
+    report,
+    straddling,
+    summarize,
+)
 
 NONE = pd.DataFrame(columns=["path", "split", "sha256", "group"], dtype=str)
 
@@ -24,8 +31,7 @@ def split(
     pinned: pd.DataFrame = NONE,
 ) -> pd.DataFrame:
     """Assign photos of groups that have any text as name."""
-    if "group" not in photos:
-        photos = photos.assign(group=photos["sha256"])
+    photos = pd.DataFrame({"group": photos["sha256"], "split": ""} | dict(photos))
     numbers, texts = pd.factorize(pd.concat([photos["group"], pinned["group"]]))
     names = bits(pd.Series([text if len(text) == 64 else hash_of(text, 0) for text in texts]))
     here, known = np.split(numbers, [len(photos)])
@@ -260,6 +266,61 @@ def test_what_a_split_did_is_counted_and_printed(capsys: pytest.CaptureFixture[s
         "2 near-duplicates have different labels: cat/0.jpg, dog/0.jpg",
         "1 pinned photos are gone: cat/5.jpg",
     ]
+
+
+def test_a_split_that_the_data_set_gives_is_kept() -> None:
+    table = photos(cat=30, dog=30)
+    table["split"] = ["train", "validation", "test"] * 20
+    assert split(table)["split"].tolist() == table["split"].tolist()
+
+
+@pytest.mark.parametrize("name", ["train", ""])  # a manifest may leave it open
+def test_a_split_that_the_data_set_lacks_is_drawn_from_train(name: str) -> None:
+    table = photos(cat=50, dog=40)
+    table["split"] = ["test"] * 10 + [name] * 80
+    after = split(table, validation=0.25)
+    assert (after["split"] == "test").tolist() == (table["split"] == "test").tolist()
+    assert after["path"].tolist() == table["path"].tolist()
+    counts = shares(after)
+    assert counts[("cat", "validation")] == counts[("dog", "validation")] == 10
+
+
+def test_near_duplicates_of_given_test_photos_stay_in_train_and_are_listed() -> None:
+    table = photos(cat=30, dog=30)
+    table["split"] = ["test"] * 5 + ["train"] * 55
+    table["group"] = table["sha256"]
+    table.loc[5:24, "group"] = table["group"][:5].tolist() * 4
+    for seed in range(5):
+        after = split(table, 0.3, seed=seed)
+        assert set(after["split"][5:25]) == {"train"}
+        assert set(after["split"][25:30]) == {"train", "validation"}
+    assert set(straddling(after)["path"]) == {f"cat/{i}.jpg" for i in range(25)}
+    counts = summarize(after, NONE)
+    assert (counts["groups_in_two_splits"], counts["test_duplicates"]) == (5, 5)
+
+
+def test_what_no_photo_of_a_given_split_shows_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = photos(cat=10, dog=10)
+    table["split"] = ["test"] * 2 + ["train"] * 18
+    report(split(table), NONE)
+    assert capsys.readouterr().out == "test has no photo of: dog\n"
+
+
+def test_a_pinned_split_beside_a_given_one_is_refused() -> None:
+    table = photos(cat=10, dog=10)
+    pinned = split(table)
+    with pytest.raises(UserError, match=r"split\.pinned keeps .* data set gives its own split"):
+        split(table.assign(split="train"), pinned=pinned)
+
+
+def test_too_few_photos_name_the_parameter_that_joins_them() -> None:
+    table = photos(cat=30, dog=30)
+    table["group"] = table["sha256"]
+    table.loc[:29, "group"] = table["group"][:2].tolist() * 15
+    with pytest.raises(UserError, match=r"'cat' has 2 different .*of its 30, split\.near_dup"):
+        split(table)
 
 
 def test_an_earlier_splits_file_is_read(tmp_path: Path) -> None:

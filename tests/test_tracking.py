@@ -31,7 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, A
     (tmp_path / "data" / "splits.csv").write_text("path,label,split,sha256,group\n")
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "split.json").write_text('{"train": 7}')
-    stage = {"deps": ["data/photos.zip", "code.py"], "params": ["seed"]}
+    stage = {"deps": ["data/_stages/fetch/photos.zip", "code.py"], "params": ["seed"]}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"split": stage}}))
     (tmp_path / "code.py").write_text("pass\n")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
@@ -81,7 +81,7 @@ def test_stages_of_one_experiment_share_a_parent(monkeypatch: pytest.MonkeyPatch
     ("name", "text", "named"),
     [
         ("params.yaml", "seed: 1\n", True),
-        ("data/splits.csv", "path,label\na,b\n", False),
+        ("data/_stages/split/splits.csv", "path,label\na,b\n", False),
         ("code.py", "exit()\n", False),
     ],
 )
@@ -127,7 +127,7 @@ def test_a_temporary_copy_logs_to_the_projects_store(
 ) -> None:
     copy = project / ".dvc" / "tmp" / "exps" / "copy"
     (copy / "data").mkdir(parents=True)
-    for name in ("data/splits.csv", "params.yaml", "dvc.yaml", "code.py"):
+    for name in ("data/_stages/split/splits.csv", "params.yaml", "dvc.yaml", "code.py"):
         (copy / name).write_text((project / name).read_text())
     monkeypatch.chdir(copy)
     change("notes/note.txt", "x")

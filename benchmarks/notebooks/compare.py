@@ -2,7 +2,7 @@
 
     PYTHONPATH=src python benchmarks/notebooks/compare.py [head | all | accuracy] [repetitions]
 
-Photos and ImageNet weights are those of ../shared; the photos are enlarged from 136 to 224 pixels
+Photos and ImageNet weights are those of ../shared; the photos have up to 224 pixels
 on the shorter side, as photos are, since decoding them is part of the work. All three ways take
 turns in one run, another one first in each repetition, on the same photos, split, sizes, batches,
 epochs and networks. The notebooks augment whenever they train; the pipeline's head learns from
@@ -58,7 +58,7 @@ PRECISIONS = {"float32": "", "bfloat16": ", pipeline's in bfloat16"}
 
 def extract(folder: Path, count: int) -> None:
     """Write `count` of the photos below a folder, each class with its share."""
-    with zipfile.ZipFile(SHARED / "data/animals10-136.zip") as archive:
+    with zipfile.ZipFile(SHARED / "data/animals10-224.zip") as archive:
         names = sorted(name for name in archive.namelist() if not name.endswith("/"))
         for name in sorted(random.Random(0).sample(names, count)):  # noqa: S311
             target = folder / Path(name).parent.name / f"{Path(name).stem}.jpg"
@@ -101,7 +101,7 @@ def prepare(folder: Path, work: Work, precision: str) -> None:
 
 def lay_out(project: Path, folder: Path) -> None:
     """Give the notebooks the photos as the pipeline split them: laid/<split>/<class>/<photo>."""
-    table = pd.read_csv(project / "data/splits.csv", keep_default_na=False)
+    table = pd.read_csv(project / "data/_stages/split/splits.csv", keep_default_na=False)
     for path, split in zip(table["path"], table["split"], strict=True):
         if split in ("train", "validation"):
             target = folder / "laid" / split / path

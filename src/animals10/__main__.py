@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from animals10 import choosing, comparison, parameters, weights
+from animals10 import choosing, comparison, inputs, parameters
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     choose.add_argument("--folder", type=Path, help="for the table (benchmarks, or benchmarks/out)")
     arguments = parser.parse_args()
     if arguments.command == "params":
-        weights.find(parameters.load().backbone.weights)
+        inputs.require(parameters.load())
         print("params.yaml is valid")
     elif arguments.command == "compare":
         print(comparison.table(_metrics("evaluate"), _sizes()))

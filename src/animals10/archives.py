@@ -26,6 +26,7 @@ from animals10.errors import UserError
 LARGEST_TOTAL = 256 * 2**30  # bytes of all members together
 LARGEST_RATIO = 100  # of members to archive; photos hardly shrink
 _HARMLESS = 2**28  # bytes; below this, any ratio
+_UTF8 = 0x800  # of a zip member's flags
 _LARGEST_HEADER = 2**20  # bytes; tarfile reads long names and the like whole
 _DAMAGED = (
     tarfile.TarError,
@@ -42,6 +43,16 @@ _COMPRESSIONS: dict[bytes, Any] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
+}
+
+
+# What other files begin with that people take for an archive.
+_OTHERS = {
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+    b"PAR1": "a Parquet table",
+    b"\x89HDF": "an HDF5 file",
 }
 
 
@@ -81,6 +92,12 @@ def open_archive(file: IO[bytes], source: str) -> Iterator[list[Entry]]:
     file.seek(0)
     magic = file.read(6)
     file.seek(0)
+    for beginning, kind in _OTHERS.items():
+        if magic.startswith(beginning):
+            raise ArchiveError(
+                f"fetch.source = {source!r} is {kind}, no zip or tar; unpack it and give the "
+                "folder of photos, or pack that as zip"
+            )
     with ExitStack() as stack:
         with _blaming(source):
             if magic.startswith((b"PK\3\4", b"PK\5\6")):
@@ -114,6 +131,7 @@ def _zip_entries(archive: zipfile.ZipFile, source: str, size: int) -> Iterator[E
             return content.read(member.file_size + 1)
 
     guard = _Guard(source, size)  # which knows every name, so that it must not stay
+    _warn_of_names([member for member in archive.infolist() if _encoding(member) is None])
     for member in archive.infolist():
         name = _zip_name(member)
         if member.flag_bits & 1:
@@ -128,12 +146,30 @@ def _zip_entries(archive: zipfile.ZipFile, source: str, size: int) -> Iterator[E
 
 def _zip_name(member: zipfile.ZipInfo) -> str:
     """Return a member's name; macOS writes UTF-8 without the flag that says so."""
-    if member.flag_bits & 0x800 or member.filename.isascii():
-        return member.filename
+    name = member.filename
+    if _encoding(member) == "utf-8" and not member.flag_bits & _UTF8:
+        name = name.encode("cp437").decode()
+    # Windows PowerShell 5 writes its own separators, and no others.
+    return name if "/" in name else name.replace("\\", "/")
+
+
+def _encoding(member: zipfile.ZipInfo) -> str | None:
+    """Return the encoding of a member's name; None where the archive does not tell it."""
+    if member.flag_bits & _UTF8 or member.filename.isascii():
+        return "utf-8"
     try:
-        return member.filename.encode("cp437").decode()
+        member.filename.encode("cp437").decode()
     except UnicodeError:
-        return member.filename
+        return None
+    return "utf-8"
+
+
+def _warn_of_names(members: list[zipfile.ZipInfo]) -> None:
+    if members:
+        print(
+            f"{len(members):,} names in the zip are in an encoding that it does not tell, and come "
+            f"out as {members[0].filename!r}; pack it with names in UTF-8, or give the folder"
+        )
 
 
 def _unpacked(file: IO[bytes], magic: bytes) -> IO[bytes]:

@@ -45,7 +45,7 @@ def load_split(folder: Path) -> Examples:
     """Map one split's decoded images from disk.
 
     Args:
-        folder: `data/train`, `data/validation` or `data/test`, as the split stage writes them.
+        folder: `train`, `validation` or `test` in data/_stages/split.
 
     Returns:
         uint8 images of shape (n, size, size, 3), and labels.

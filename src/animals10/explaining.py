@@ -113,7 +113,7 @@ def _upstream(origin: Origin) -> tuple[dict[str, dict[str, Any]], list[str]]:
         if name in found:
             continue
         found[name] = origin.lock["stages"][name]
-        for dep in found[name]["deps"]:
+        for dep in found[name].get("deps", []):
             maker, digest = makers.get(dep["path"], (None, None))
             if maker and digest == dep["md5"]:
                 queue.append(maker)
@@ -124,7 +124,10 @@ def _upstream(origin: Origin) -> tuple[dict[str, dict[str, Any]], list[str]]:
 
 def _data(origin: Origin, stages: dict[str, dict[str, Any]]) -> str:
     digests = {
-        dep["md5"] for stage in stages.values() for dep in stage["deps"] if dep["path"] == SPLITS
+        dep["md5"]
+        for stage in stages.values()
+        for dep in stage.get("deps", [])
+        if dep["path"] == SPLITS
     }
     told = []
     for digest in sorted(digests):
@@ -162,7 +165,7 @@ def _differences(origin: Origin) -> Iterator[str]:
     )
     if status.returncode:
         yield f"not known, `dvc status` fails: {(status.stderr.strip().splitlines() or ['?'])[-1]}"
-    elif changed := json.loads(status.stdout or "{}"):
+    elif changed := json.loads(status.stdout or "{}").keys() - {"check"}:  # which always runs
         yield f"`dvc repro` would rerun {', '.join(sorted(changed))}"
 
 

@@ -1,30 +1,29 @@
 """What is a photo of which class: every file of a source is kept or rejected with a reason."""
 
 import hashlib
-import re
-import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import PurePosixPath
 from typing import NamedTuple, NoReturn
 
 from tqdm import tqdm
 
+from animals10 import layouts, manifest
 from animals10.archives import Entry
 from animals10.errors import UserError
 from animals10.images import ImageError, decode
+from animals10.layouts import Member
 from animals10.parallel import chunks, in_order
 from animals10.similarity import SIDE, fingerprint
 
-_BOOKKEEPING = ("__MACOSX", "@eaDir")  # folders that macOS and Synology's servers leave
 LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger
 
 
 class Photo(NamedTuple):
-    """A photo that is kept: `<class>/<file>`, its class, its bytes' hash, what it looks like.
+    """A photo that is kept: its name, its class, its bytes' hash, what it looks like.
 
-    `size` is in bytes.
+    `size` is in bytes; `split` and `group` are "" where the data set does not give them.
     """
 
     path: str
@@ -33,6 +32,8 @@ class Photo(NamedTuple):
     sha256: str
     phash: str
     mirrored: str
+    split: str
+    group: str
 
 
 @dataclass
@@ -44,39 +45,46 @@ class Verdicts:
     hashes: list[tuple[str, str]] = field(default_factory=list)  # (class, sha256) of all files read
 
 
-def judge(entries: list[Entry], smallest: int, verdicts: Verdicts) -> Iterator[tuple[str, bytes]]:
+def judge(
+    entries: list[Entry],
+    smallest: int,
+    verdicts: Verdicts,
+    members: dict[str, Member] | None = None,
+) -> Iterator[tuple[str, bytes]]:
     """Yield the photos among the files of a source.
 
-    The first folders below whatever wraps them all are the classes; hidden and stray files are
-    rejected. Names are those below the wrapping folders, in Unicode's composed form, so that a
-    folder and an archive of it give the same.
+    What each file is follows from its folders (`layouts.read`), or from a manifest; hidden and
+    stray files are rejected. Names are those below the folders that wrap all photos, in Unicode's
+    composed form, so that a folder and an archive of it give the same.
 
     Args:
         entries: all files and folders of the source.
         smallest: pixels that the shorter side of a photo must have.
         verdicts: filled while the photos are yielded.
+        members: of a manifest (`manifest.read`), if there is one.
 
     Yields:
-        (`<class>/<file>`, the file's bytes unchanged), sorted by name.
+        (name, the file's bytes unchanged), sorted by name.
 
     Raises:
-        UserError: the source looks split already; or, after the last photo, fewer than two classes
-            have photos or one has none.
+        UserError: the layout is ambiguous; or, after the last photo, fewer than two classes have
+            photos or one has none.
     """
-    candidates = _in_classes(entries, verdicts)
-    _refuse_split([name for name, _ in candidates])
-    files = [(name, entry) for name, entry in candidates if not name.endswith("/")]
+    candidates = _classified(entries, members, verdicts)
+    of = {name: member for name, _, member in candidates}
+    files = [(name, entry) for name, entry, _ in candidates if not name.endswith("/")]
     examine = partial(_examine, smallest=smallest)
     with tqdm(total=len(files), desc="fetch", unit="file", disable=None) as bar:
         for (name, content), (sha256, looks) in in_order(examine, _read(files, verdicts, bar)):
-            label = name.split("/")[0]
+            label, split, group = of[name]
             verdicts.hashes.append((label, sha256))
             if isinstance(looks, str):
                 verdicts.rejected.append((name, looks))
             else:
-                verdicts.photos.append(Photo(name, label, len(content), sha256, *looks))
+                photo = Photo(name, label, len(content), sha256, *looks, split, group)
+                verdicts.photos.append(photo)
                 yield name, content
-    _require_classes({name.split("/")[0] for name, _ in candidates}, verdicts)
+    _require_classes(of, verdicts)
 
 
 def _read(
@@ -108,73 +116,43 @@ def _examine(file: tuple[str, bytes], smallest: int) -> tuple[str, tuple[str, st
         return sha256, str(error)
 
 
-def _in_classes(entries: list[Entry], verdicts: Verdicts) -> list[tuple[str, Entry]]:
-    """Name all files and folders from their class on; reject what is in none."""
-    named = [(_tidy(entry.name), entry) for entry in entries]
-    visible = [(name, entry) for name, entry in named if not _hidden(name)]
-    wrapper = _wrapper([name for name, _ in visible])
-    inside: dict[str, Entry] = {}
-    for name, entry in named:
-        below = name.removeprefix(wrapper)
-        around = name == wrapper or not name.startswith(wrapper)
-        if _hidden(name):
-            reason = "hidden file or folder"
-        elif around or "/" not in below:
-            reason = "not in a class folder"
-        elif below in inside:
-            reason = "name occurs twice"
+def _classified(
+    entries: list[Entry], members: dict[str, Member] | None, verdicts: Verdicts
+) -> list[tuple[str, Entry, Member]]:
+    """Say what each file is, by name; reject what is no photo of a class."""
+    visible: dict[str, Entry] = {}
+    odd: list[tuple[str, str]] = []
+    for entry in entries:
+        name = layouts.tidy(entry.name)
+        if layouts.hidden(name):
+            odd.append((name, "hidden file or folder"))
+        elif name in visible:
+            odd.append((name, "name occurs twice"))
         else:
-            inside[below] = entry
-            continue
-        if not entry.name.endswith("/"):
-            verdicts.rejected.append((below, reason))
-    return sorted(inside.items())
+            visible[name] = entry
+    around = layouts.wrapper(visible) if members is None else ""
+    below: dict[str, Entry] = {}
+    for name, entry in visible.items():
+        if name.startswith(around):
+            below[name.removeprefix(around)] = entry
+        else:
+            odd.append((name, "not in a class folder"))
+    below.pop("", None)  # the wrapping folder itself
+    layout = layouts.read(below) if members is None else manifest.assign(below, members)
+    odd += layout.rejected.items()
+    verdicts.rejected += [
+        (name.removeprefix(around), why) for name, why in odd if not name.endswith("/")
+    ]
+    return [(name, below[name], member) for name, member in sorted(layout.members.items())]
 
 
-def _tidy(name: str) -> str:
-    composed = unicodedata.normalize("NFC", str(PurePosixPath(name)) + "/" * name.endswith("/"))
-    # Names on Linux may hold what a CSV cannot: bytes that are no Unicode, ends of lines.
-    readable = composed.encode(errors="backslashreplace").decode().removeprefix("./")
-    return re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", readable)
-
-
-def _hidden(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return any(part.startswith(".") or part in _BOOKKEEPING for part in parts)
-
-
-def _wrapper(names: list[str]) -> str:
-    """Find the folders around the class folders: archive/raw-img/ for archive/raw-img/cat/1.jpg."""
-    folders = {tuple(name.split("/")[:-1]) for name in names}
-    depth = 0
-    while True:
-        tops = {parts[depth] for parts in folders if len(parts) > depth}
-        if len(tops) != 1 or not any(len(parts) > depth + 1 for parts in folders):
-            around = max(folders, key=len, default=())[:depth]
-            return "".join(f"{part}/" for part in around)
-        depth += 1
-
-
-def _refuse_split(names: list[str]) -> None:
-    """Refuse train/cat/1.jpg, test/cat/2.jpg, which would be learnt as classes train and test."""
-    inner: dict[str, set[str]] = {}
-    for name in names:
-        if not name.endswith("/"):
-            top, *folders = name.split("/")[:-1]
-            inner.setdefault(top, set()).add(folders[0] if folders else "")
-    shared = set.intersection(*inner.values()) - {""} if len(inner) > 1 else set()
-    if len(shared) > 1:  # one may be a folder that each class happens to have
-        raise UserError(
-            f"the source looks split already: {', '.join(sorted(inner))} each have a folder "
-            f"{min(shared)!r}; give one folder per class, the pipeline splits by itself"
-        )
-
-
-def _require_classes(classes: set[str], verdicts: Verdicts) -> None:
-    empty = sorted(classes - {photo.label for photo in verdicts.photos})
-    if empty:
-        known = [f"{path}: {reason}" for path, reason in verdicts.rejected]
-        reasons = [line for line in known if line.startswith(f"{empty[0]}/")]
+def _require_classes(members: dict[str, Member], verdicts: Verdicts) -> None:
+    classes = {member.label for member in members.values()}
+    if empty := sorted(classes - {photo.label for photo in verdicts.photos}):
+        reasons = [
+            f"{path}: {reason}" for path, reason in verdicts.rejected
+            if path in members and members[path].label == empty[0]
+        ]  # fmt: skip
         raise UserError(
             f"class {empty[0]!r} has no usable photo ({len(empty)} such of {len(classes)} classes; "
             f"{reasons[0] if reasons else 'its folder is empty'}); add photos to its folder or "
@@ -185,3 +163,17 @@ def _require_classes(classes: set[str], verdicts: Verdicts) -> None:
             f"the source has {len(classes)} class(es): {', '.join(classes) or 'none'}; "
             "at least 2 are needed, one folder of photos each"
         )
+
+
+def summary(verdicts: Verdicts) -> list[str]:
+    """Say how many photos each class has, and how many files were rejected for which reason."""
+    counts = Counter(photo.label for photo in verdicts.photos)
+    lines = ["; ".join(f"{label} {count}" for label, count in sorted(counts.items()))]
+    if splits := Counter(photo.split for photo in verdicts.photos if photo.split):
+        given = ", ".join(f"{count:,} {split}" for split, count in sorted(splits.items()))
+        lines.append(f"the data set gives its own split: {given}")
+    if verdicts.rejected:
+        reasons = Counter(reason.partition(":")[0] for _, reason in verdicts.rejected)
+        shown = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        lines.append(f"{len(verdicts.rejected):,} files are no usable photos: {shown}")
+    return lines

@@ -61,6 +61,7 @@ class Fetch(Block):
     """Where the photos come from."""
 
     source: Annotated[str, Field(min_length=1)]
+    manifest: Annotated[str, Field(min_length=1)] | None
     images_per_class: Annotated[int, Field(ge=3, le=100_000)]
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None
     smallest_side: Count
@@ -71,6 +72,8 @@ class Fetch(Block):
             raise ValueError(
                 f"sha256 is that of an archive; source = {self.source!r} is none: give null"
             )
+        if self.manifest and self.source == "sample":
+            raise ValueError("manifest is of photos; source = 'sample' needs none: give null")
         return self
 
 

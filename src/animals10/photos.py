@@ -15,16 +15,18 @@ def read(path: Path) -> tuple[pd.DataFrame, Hashes]:
     """Read what decides who sees which photo.
 
     Args:
-        path: CSV with at least columns path, label, sha256, phash and mirrored.
+        path: CSV with at least columns path, label, sha256, phash, mirrored, split and group.
 
     Returns:
-        Columns path, label and sha256, in the order of the file, which fetch sorts by path; and all
-        hashes as bytes, which take half of what text does.
+        Columns path, label, sha256, split and given_group, the last two "" where the data set does
+        not give them, in the order of the file, which fetch sorts by path; and all hashes as bytes,
+        which take half of what text does.
     """
     tables: list[pd.DataFrame] = []
     hashes: dict[str, list[np.ndarray]] = {"sha256": [], "phash": [], "mirrored": []}
-    for piece in pieces(path, ["path", "label", *hashes]):
-        tables.append(piece[["path", "label", "sha256"]])
+    columns = ["path", "label", "sha256", "split", "group"]
+    for piece in pieces(path, [*columns, "phash", "mirrored"]):
+        tables.append(piece[columns].rename(columns={"group": "given_group"}))
         for column, found in hashes.items():
             found.append(bits(piece[column]))
     return pd.concat(tables), Hashes(*(np.concatenate(found) for found in hashes.values()))

@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from animals10.errors import UserError
 
-SPLITS = "data/splits.csv"
+SPLITS = "data/_stages/split/splits.csv"
 _COMPUTING = (
     "keras", "tensorflow", "jax", "numpy", "opencv-python-headless", "pillow", "scikit-learn",
     "h5py", "dvc", "mlflow",
@@ -36,7 +36,7 @@ def planned(folder: Path = Path()) -> Lock:
     values = read_parameters(folder)
     stages = {}
     for name, stage in _read_yaml(folder / "dvc.yaml")["stages"].items():
-        code = [path for path in stage["deps"] if path.endswith(".py")]
+        code = [path for path in stage.get("deps", []) if path.endswith(".py")]
         stages[name] = {
             "deps": [{"path": path, "md5": md5((folder / path).read_bytes())} for path in code],
             "params": {"params.yaml": {key: at(values, key) for key in stage.get("params", [])}},
@@ -53,14 +53,14 @@ def identity(lock: Lock) -> dict[str, str]:
             what lies in the files since.
 
     Returns:
-        `code` (every Python file that a stage depends on), `data` (DVC's md5 of data/splits.csv,
+        `code` (every Python file that a stage depends on), `data` (DVC's md5 of splits.csv,
         which has every photo's sha256) and `parameters`, as hexadecimal digits.
     """
     stages = lock["stages"]
     code = {
         f"{name} {dep['path']}": dep["md5"]
         for name, stage in stages.items()
-        for dep in stage["deps"]
+        for dep in stage.get("deps", [])
         if dep["path"].endswith(".py")
     }
     parameters = {name: stage.get("params", {}) for name, stage in stages.items()}

@@ -45,8 +45,8 @@ def open_source(fetch: Fetch, seed: int) -> Iterator[list[Entry]]:
     if fetch.source == "sample":
         yield _sample(fetch.images_per_class, seed)
     elif fetch.source == "kaggle":
-        yield _folder(_download_kaggle())
-    elif fetch.source.lower().startswith(("http://", "https://")):
+        yield list_folder(_download_kaggle())
+    elif _is_url(fetch.source):
         with _downloaded(fetch) as entries:
             yield entries
     elif (path := _local(fetch.source)).is_dir():
@@ -55,23 +55,65 @@ def open_source(fetch: Fetch, seed: int) -> Iterator[list[Entry]]:
                 f"fetch.sha256 is that of an archive; fetch.source = {fetch.source!r} is a folder: "
                 "give null"
             )
-        yield _folder(path)
-    elif path.is_file():
+        yield list_folder(path)
+    else:
         _check_sha256(path, fetch)
         with path.open("rb") as file, open_archive(file, fetch.source) as entries:
             yield entries
-    else:
+
+
+def find(source: str) -> Path | None:
+    """Find a source on this machine.
+
+    Args:
+        source: as `fetch.source`.
+
+    Returns:
+        The folder or archive; None for the sample, Kaggle and URLs.
+
+    Raises:
+        UserError: it does not exist.
+    """
+    if source in ("sample", "kaggle") or _is_url(source):
+        return None
+    return _local(source)
+
+
+def find_manifest(fetch: Fetch) -> Path | None:
+    """Find the manifest.
+
+    Args:
+        fetch: its parameters.
+
+    Returns:
+        The file; None where there is none.
+
+    Raises:
+        UserError: it does not exist.
+    """
+    if fetch.manifest is None:
+        return None
+    path = workspace.locate(fetch.manifest)
+    if not path.is_file():
         raise UserError(
-            f"fetch.source = {fetch.source!r} does not exist; give sample, kaggle, an http(s) URL, "
-            "or the path of a folder or archive with one folder of photos per class"
+            f"fetch.manifest = {fetch.manifest!r} is not a file; give null, or the path of a CSV "
+            "with columns path, label and, if known, split and group"
         )
+    return path
+
+
+def _is_url(source: str) -> bool:
+    return source.lower().startswith(("http://", "https://"))
 
 
 def _local(source: str) -> Path:
-    try:
-        return workspace.root() / Path(source).expanduser()
-    except RuntimeError:  # ~somebody who has no home
-        return workspace.root() / source
+    path = workspace.locate(source)
+    if not path.is_dir() and not path.is_file():
+        raise UserError(
+            f"fetch.source = {source!r} does not exist; give sample, kaggle, an http(s) URL, "
+            "or the path of a folder or archive with one folder of photos per class"
+        )
+    return path
 
 
 @contextmanager
@@ -128,8 +170,17 @@ def _draw(name: str, kind: int, index: int, seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def _folder(root: Path) -> list[Entry]:
+def list_folder(root: Path) -> list[Entry]:
+    """List a folder's files and folders by name, but for what stages left in the project's data.
+
+    Args:
+        root: the folder; links in it are followed, each folder once.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
     entries = []
+    own = str((workspace.root() / workspace.STAGES).resolve())
     above: dict[str, tuple[str, ...]] = {str(root): (os.path.realpath(root),)}
     for folder, subfolders, files in os.walk(root, onerror=_raise, followlinks=True):
         inside = Path(folder).relative_to(root)
@@ -137,7 +188,8 @@ def _folder(root: Path) -> list[Entry]:
         entries += [_file(Path(folder, name), (inside / name).as_posix()) for name in files]
         for name in list(subfolders):
             path = os.path.join(folder, name)
-            if (real := os.path.realpath(path)) in above[folder]:
+            real = os.path.realpath(path)
+            if real in above[folder] or real == own:
                 subfolders.remove(name)  # a link to a folder above would lead round for ever
             above[path] = (*above[folder], real)
     return sorted(entries, key=lambda entry: entry.name)

@@ -29,16 +29,20 @@ def assign(
 ) -> pd.DataFrame:
     """Assign every photo to train, validation or test.
 
-    Each class has its shares, and a group of near-duplicates stays together. Order is drawn by
+    Each class has its fractions, and a group of near-duplicates stays together. Order is drawn by
     hashing (seed, group), so it depends on neither the listing nor the machine: scikit-learn's
     splitters shuffle positions instead. A photo that is pinned stays where it was, and new ones of
     its group follow it, to the test split first where a group was in several.
 
+    Where the data set gives its own split, its photos have that one; a split that it lacks is drawn
+    from its training photos, but from those that no photo of validation or test is like.
+
     Args:
-        photos: columns `label`, `sha256` (hex of the file's bytes), `group`, a number, and others.
+        photos: columns `label`, `sha256` (hex of the file's bytes), `group`, a number, `split`, ""
+            where the data set gives none, and others.
         pinned: columns `split`, `sha256`, and `group` among the photos' groups now; or no rows.
         names: of the groups by number, uint8 of shape (groups, 32).
-        validation: share of each class, in (0, 1); met to within one photo or one group.
+        validation: fraction of each class, in (0, 1); met to within one photo or one group.
         test: likewise.
         seed: of the drawing of order.
 
@@ -46,8 +50,36 @@ def assign(
         The photos with all their columns and `split`.
 
     Raises:
-        UserError: a class is too small to have a photo in each split.
+        UserError: a class is too small to have a photo in each split, or photos are pinned of a
+            data set that gives its own split.
     """
+    given = photos["split"].to_numpy()
+    fractions = {"test": test, "validation": validation}
+    if not (given != "").any():
+        return _drawn(photos, pinned, names, fractions, seed)
+    if len(pinned):
+        raise UserError(
+            "split.pinned keeps photos where they were, but the data set gives its own split; give "
+            "split.pinned=pinned/none.csv, or a data set without folders or a column of splits"
+        )
+    trains = np.isin(given, ["", "train"])
+    missing = {name: share for name, share in fractions.items() if not (given == name).any()}
+    like = among(photos["group"], photos["group"][~trains])
+    fixed = photos.assign(split=np.where(trains, "train", given))
+    if not missing:
+        return fixed
+    free = _drawn(photos[trains & ~like].assign(split=""), pinned, names, missing, seed)
+    return pd.concat([fixed[~trains | like], free]).sort_index()
+
+
+def _drawn(
+    photos: pd.DataFrame,
+    pinned: pd.DataFrame,
+    names: np.ndarray,
+    fractions: dict[str, float],
+    seed: int,
+) -> pd.DataFrame:
+    """Draw the splits that have fractions, and train."""
     known = dict(zip(pinned["sha256"], pinned["split"], strict=True))
     photos = photos.assign(split=[known.get(sha256, "") for sha256 in photos["sha256"]])
     split_of = _pinned_groups(pinned)
@@ -57,9 +89,9 @@ def assign(
         splits=[split_of.get(number, "") for number in range(len(names))],
     )
     counts = Counter(zip(photos["label"], _placed(photos, groups), strict=True))
-    _draw(groups, counts, {"test": test, "validation": validation}, seed)
+    _draw(groups, counts, fractions, seed)
     photos["split"] = _placed(photos, groups)
-    _require_all_splits(photos, pinned)
+    _require_all_splits(photos, pinned, ["train", *fractions])
     return photos
 
 
@@ -122,7 +154,7 @@ def _draw(
         for label, count in members.items():
             counts[label, groups.splits[group]] += count
     for label in sorted(totals, key=lambda label: (totals[label], label)):
-        for empty in [split for split in SPLITS if not counts[label, split]]:
+        for empty in [split for split in ("train", *shares) if not counts[label, split]]:
             _fill(label, empty, counts, groups, drawn)
 
 
@@ -171,9 +203,9 @@ def _fill(
         groups.splits[group] = empty
 
 
-def _require_all_splits(photos: pd.DataFrame, pinned: pd.DataFrame) -> None:
+def _require_all_splits(photos: pd.DataFrame, pinned: pd.DataFrame, splits: list[str]) -> None:
     for label, members in photos.groupby("label"):
-        missing = [split for split in SPLITS if split not in set(members["split"])]
+        missing = [split for split in splits if split not in set(members["split"])]
         if missing and among(members["sha256"], pinned["sha256"]).any():
             raise UserError(
                 f"class {label!r} has no photo for {missing[0]}, since split.pinned keeps its "
@@ -182,7 +214,9 @@ def _require_all_splits(photos: pd.DataFrame, pinned: pd.DataFrame) -> None:
         if missing:
             raise UserError(
                 f"class {label!r} has {members['group'].nunique()} different photo(s), too few for "
-                "one in each of train, validation and test; add photos, or remove the class"
+                f"one in each of {', '.join(splits)} (of its {len(members):,}, "
+                "split.near_duplicates takes the rest for copies); add photos, remove the class, "
+                "or give fewer bits (null: identical files alone)"
             )
 
 
@@ -195,8 +229,9 @@ def summarize(splits: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, int]:
 
     Returns:
         Photos in each split; groups of near-duplicates, the photos beyond the first of each
-        (duplicates), groups with two labels, and groups in two splits, which only a pinned split
-        can bring about; pinned photos kept where they were, and those that are gone.
+        (duplicates), groups with two labels, and groups in two splits, which only a pinned or given
+        split can bring about, with the test photos of these; pinned photos kept where they were,
+        and those that are gone.
     """
     groups = splits.groupby("group")
     kept = among(splits["sha256"], pinned["sha256"])
@@ -206,9 +241,23 @@ def summarize(splits: pd.DataFrame, pinned: pd.DataFrame) -> dict[str, int]:
         "duplicates": len(splits) - groups.ngroups,
         "groups_with_two_labels": int((groups["label"].nunique() > 1).sum()),
         "groups_in_two_splits": int((groups["split"].nunique() > 1).sum()),
+        "test_duplicates": int((straddling(splits)["split"] == "test").sum()),
         "pinned": int(kept.sum()),
         "pinned_gone": int((~among(pinned["sha256"], splits["sha256"])).sum()),
     }
+
+
+def straddling(splits: pd.DataFrame) -> pd.DataFrame:
+    """List the photos whose near-duplicates are in another split too.
+
+    Args:
+        splits: columns `path`, `split` and `group`, and others.
+
+    Returns:
+        These photos with all columns, sorted by group, split and path.
+    """
+    several = splits.groupby("group")["split"].transform("nunique") > 1
+    return splits[several].sort_values(["group", "split", "path"])
 
 
 def named(splits: pd.DataFrame, names: np.ndarray, rows: int = 8192) -> Iterator[pd.DataFrame]:
@@ -219,7 +268,7 @@ def named(splits: pd.DataFrame, names: np.ndarray, rows: int = 8192) -> Iterator
         names: of the groups, as there.
         rows: of each piece.
     """
-    for start in range(0, len(splits), rows):
+    for start in range(0, max(1, len(splits)), rows):
         piece = splits[["path", "label", "split", "sha256", "group"]].iloc[start : start + rows]
         yield piece.assign(group=digits(names[piece["group"]]))
 
@@ -230,9 +279,14 @@ def report(splits: pd.DataFrame, pinned: pd.DataFrame) -> None:
     labels = groups["label"].transform("nunique")
     _print_first("near-duplicates have different labels", splits["path"][labels > 1])
     places = groups["split"].transform("nunique")
-    _print_first("near-duplicates are in different splits, as pinned", splits["path"][places > 1])
+    whose = "pinned" if len(pinned) else "given"
+    _print_first(f"near-duplicates are in different splits, as {whose}", splits["path"][places > 1])
     gone = pinned["path"][~among(pinned["sha256"], splits["sha256"])]
     _print_first("pinned photos are gone", gone)
+    for split in SPLITS:
+        lacking = sorted(set(splits["label"]) - set(splits["label"][splits["split"] == split]))
+        if lacking:
+            print(f"{split} has no photo of: {', '.join(lacking)}")
 
 
 def _print_first(what: str, paths: pd.Series, shown: int = 6) -> None:

@@ -31,7 +31,7 @@ def find(weights: str) -> Path | None:
         return None
     if weights == "sample":
         return _verified(SAMPLE)
-    path = workspace.root() / Path(weights).expanduser()
+    path = workspace.locate(weights)
     if not path.is_file():
         raise UserError(
             f"backbone.weights = {weights!r} is not a file; "
@@ -72,7 +72,7 @@ def provide(backbone: Backbone, folder: Path) -> None:
 
 def provided(folder: Path) -> Path | None:
     """Return the file that `provide` put into a folder, None for `none`."""
-    return next(folder.iterdir(), None)
+    return next(folder.glob("backbone.*"), None)
 
 
 def _verified(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+STAGES = Path("data/_stages")  # the outputs of stages, by stage; all else in data is the user's
 _COPIES = (".dvc", "tmp", "exps")  # `dvc exp run --temp` and --queue run below this folder
 
 
@@ -22,3 +23,11 @@ def root(start: Path | None = None) -> Path:
         if folder.parts[-3:] == _COPIES:
             return folder.parents[2]
     return start
+
+
+def locate(text: str) -> Path:
+    """Return the path that a parameter names: absolute, or from the user's project on."""
+    try:
+        return root() / Path(text).expanduser()
+    except RuntimeError:  # ~somebody who has no home
+        return root() / text

@@ -89,6 +89,7 @@ def saving(folder: Path) -> bool:
 def reference(folder: Path) -> dict[str, float]:
     """Run every stage once, uninterrupted; return the seconds of each."""
     seconds = {}
+    run(folder, "--single-item", "check")
     for stage in STAGES:
         start = time.perf_counter()
         run(folder, "--single-item", stage)

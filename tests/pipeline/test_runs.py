@@ -46,7 +46,7 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path) -> None
                 "accuracy", "loss", "macro_f1", "weighted_f1", "top3_accuracy", "ece"
             }  # fmt: skip
             assert 0 <= metrics["accuracy"] <= metrics["top3_accuracy"] <= 1
-    splits = pd.read_csv(project / "data/splits.csv")
+    splits = pd.read_csv(project / "data/_stages/split/splits.csv")
     assert list(splits) == ["path", "label", "split", "sha256", "group"]
     assert splits["split"].value_counts().to_dict() == {"train": 30, "validation": 10, "test": 10}
     classes = json.loads((project / "models/classes.json").read_text())
@@ -65,7 +65,10 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path) -> None
     assert {"round_1", "round_2", "parameters"} == set(rounds)
     report = json.loads((project / "metrics/report.json").read_text())
     assert report["cnn"]["test"]["gatto"]["support"] == 1
-    assert pd.read_csv(project / "data/rejected.csv").columns.tolist() == ["path", "reason"]
+    assert pd.read_csv(project / "data/_stages/fetch/rejected.csv").columns.tolist() == [
+        "path",
+        "reason",
+    ]
 
 
 def test_the_comparison_is_printed(project: Path) -> None:
@@ -78,7 +81,7 @@ def test_the_comparison_is_printed(project: Path) -> None:
 
 
 def test_nothing_changed_runs_nothing(project: Path) -> None:
-    assert "Data and pipelines are up to date" in shell_in(project)("dvc", "repro")
+    assert stages_run(shell_in(project)("dvc", "repro")) == []
 
 
 def test_an_emptied_dvc_lock_costs_no_training(project: Path) -> None:
@@ -114,17 +117,21 @@ def test_the_run_is_recorded_as_a_parent_with_its_stages(project: Path) -> None:
     assert logged == pytest.approx(scores["finetuned"]["test"]["loss"], abs=1e-6)
 
 
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_why_tells_what_made_a_model(project: Path) -> None:
     shell = shell_in(project)
     command = ("env", "PYTHONPATH=src", "python", "-m", "animals10", "why")
     told = shell(*command, "models/finetuned.keras")
-    digest = hashlib.sha256((project / "models/finetuned.keras").read_bytes()).hexdigest()
+    digest = sha256(project / "models/finetuned.keras")
     for text in (
         f"sha256 {digest}",
         "made by:    stage finetune, whose results the workspace's dvc.lock has",
         "code:       commit ",
         "data:       30 train, 10 validation, 10 test; ",
-        f"sha256 {hashlib.sha256((project / 'data/splits.csv').read_bytes()).hexdigest()}",
+        f"sha256 {sha256(project / 'data/_stages/split/splits.csv')}",
         "parameter:  finetune.lr = 0.0001",
         "parameter:  seed = 42",
         "parameter:  fetch.images_per_class = 5",

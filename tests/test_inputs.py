@@ -1,0 +1,128 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+from animals10 import inputs, parameters
+from animals10.errors import UserError
+
+
+@pytest.fixture
+def project(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a project's folder, beside the photos."""
+    folder = photos.parent / "project"
+    folder.mkdir()
+    (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    for name in ("pinned", "weights"):
+        (folder / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def given(values: dict[str, Any], **changes: str) -> parameters.Parameters:
+    for key, value in changes.items():
+        block, name = key.split("__")
+        values[block][name] = value
+    return parameters.Parameters.model_validate(values)
+
+
+def digests(values: dict[str, Any], source: str = "../photos") -> dict[str, str]:
+    return inputs.digests(inputs.require(given(values, fetch__source=source)))
+
+
+def test_the_sample_reads_no_file_of_the_users(values: dict[str, Any], project: Path) -> None:
+    assert set(inputs.require(given(values))) == {"backbone.weights"}
+
+
+def test_every_change_of_the_photos_is_seen(
+    values: dict[str, Any], project: Path, photos: Path
+) -> None:
+    seen = [digests(values)["fetch.source"]]
+    photo = photos / "cat" / "0.jpg"
+    content = photo.read_bytes()
+    stat = photo.stat()
+
+    def change() -> str:
+        seen.append(digests(values)["fetch.source"])
+        return seen[-1]
+
+    photo.write_bytes(content[::-1])
+    os.utime(photo, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # of the same size and time
+    assert change() not in seen[:-1]
+    photo.write_bytes(content)
+    assert change() == seen[0]
+    (photos / "cat" / "new.jpg").write_bytes(content)
+    assert change() not in seen[:-1]
+    (photos / "cat" / "new.jpg").rename(photos / "dog" / "new.jpg")
+    assert change() not in seen[:-1]
+    (photos / "dog" / "new.jpg").unlink()
+    assert change() == seen[0]
+    (photos / "fox").mkdir()
+    assert change() not in seen[:-1]
+
+
+def test_what_does_not_change_the_photos_is_no_change(
+    values: dict[str, Any], project: Path, photos: Path
+) -> None:
+    before = digests(values)
+    os.utime(photos / "cat" / "0.jpg")
+    (photos / ".DS_Store").write_bytes(b"x")
+    assert digests(values) == before
+    (project / ".inputs.json").write_text("{cut off")
+    assert digests(values) == before
+
+
+def test_unchanged_files_are_hashed_once(
+    values: dict[str, Any], project: Path, photos: Path
+) -> None:
+    before = digests(values)
+    cache = project / ".inputs.json"
+    known = json.loads(cache.read_text())
+    assert len([name for name in known if name.endswith(".jpg")]) == 12
+    forged = {name: [*entry[:-1], "0" * 64] for name, entry in known.items()}
+    cache.write_text(json.dumps(forged))
+    assert digests(values) != before  # what is remembered is believed
+    cache.unlink()
+    assert digests(values) == before
+
+
+def test_photos_may_lie_in_data_beside_the_outputs(values: dict[str, Any], project: Path) -> None:
+    for name in ("data/cat", "data/dog", "data/_stages/split/train"):
+        (project / name).mkdir(parents=True)
+        (project / name / "1.jpg").write_bytes(b"x")
+    before = digests(values, "data")
+    (project / "data/_stages/split/train/1.jpg").write_bytes(b"y")
+    assert digests(values, "data") == before
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("fetch__source", "nowhere", "fetch.source = 'nowhere' does not exist"),
+        ("fetch__source", "data/_stages/split", "is inside data/_stages, which a stage removes"),
+        ("fetch__source", ".", "is the project's own folder, or one around it"),
+        ("fetch__source", "..", "is the project's own folder, or one around it"),
+        ("backbone__weights", "~nobody-here/x.weights.h5", "weights = '~nobody-here/x"),
+        ("backbone__weights", "models/cnn.keras", "is inside models/cnn.keras, which a stage"),
+        ("split__pinned", "pinned/first.csv", "split.pinned = 'pinned/first.csv' is no file"),
+    ],
+)
+def test_what_a_later_stage_would_refuse_is_refused(
+    key: str, value: str, message: str, values: dict[str, Any], project: Path
+) -> None:
+    for name in ("data/_stages/split/cat", "models"):
+        (project / name).mkdir(parents=True)
+    (project / "models/cnn.keras").write_bytes(b"x")
+    with pytest.raises(UserError, match=message):
+        inputs.require(given(values, **{key: value}))
+
+
+def test_a_manifest_that_does_not_exist_is_refused(values: dict[str, Any], project: Path) -> None:
+    changes = {"fetch__source": "../photos", "fetch__manifest": "labels.csv"}
+    with pytest.raises(UserError, match=r"fetch.manifest = 'labels.csv' is not a file"):
+        inputs.require(given(values, **changes))
+    (project / "labels.csv").write_text("path,label\n")
+    assert "fetch.manifest" in inputs.require(given(values, **changes))
