@@ -32,7 +32,7 @@ def seeds() -> list[bytes]:
     exif[0x0112], exif[0x010E] = 6, "a photo"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     files = []
-    for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"):
+    for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"):
         for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16"):
             for options in ({}, {"exif": exif, "icc_profile": profile}, {"progressive": True},
                             {"compression": "tiff_lzw"}, {"lossless": True}):  # fmt: skip

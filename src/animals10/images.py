@@ -1,22 +1,113 @@
 """From the bytes of one file to one upright sRGB image, or to the reason why it is none."""
 
 import io
+import math
+import re
 import struct
 import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageCms,
+    ImageFile,
+    PngImagePlugin,
+    UnidentifiedImageError,
+)
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
-LARGEST_IMAGE = 50_000_000  # pixels to be held in memory; some modes take 16 bytes for each
-_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error)  # what Pillow raises
-_METADATA_DAMAGE = (*_DAMAGE, ImageCms.PyCMSError, KeyError, TypeError, ZeroDivisionError)
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+# Pixels of a file: the most that may be allowed. A JPEG is reduced while it is decoded.
+LARGEST_JPEG, LARGEST_OTHER = 250_000_000, 100_000_000
+# Bytes of a file and of what its decoding holds, whatever the size of the result. With the program
+# itself (200 MiB where Keras is there too) a process stays below 1 GiB.
+MEMORY = 800 * 2**20
+_LONGEST = 1_000_000  # pixels of a side: Pillow keeps the address of each row
+_WHOLE = 50_000_000  # pixels of the largest image that is resized at once
+_TILE = 1024  # pixels, side of the parts of larger ones
+
+EXIF_NOTE = "unreadable EXIF: taken as it lies"
+PROFILE_NOTE = "unusable colour profile: taken as sRGB"
+METADATA_NOTE = "damaged metadata: left out"
+DARK_NOTE = "16-bit values below 4,096: nearly black; scale them to 0..65,535 if they have 12 bits"
+
+_DAMAGE = (  # what Pillow raises
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    ImageCms.PyCMSError,
+)
 _SRGB = ImageCms.createProfile("sRGB")
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # of ICC profiles, by Pillow's mode
+_ORIENTATION, _BITS, _SAMPLES = 274, 258, 277  # TIFF's tags
+_STRIP_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# What a file without a photo is, by its beginning.
+_KINDS = [
+    (re.compile(pattern, re.DOTALL | re.IGNORECASE), kind)
+    for pattern, kind in (
+        (rb"version https://git-lfs", "not an image: Git LFS pointer; run `git lfs pull`"),
+        (rb"(\.\./)*(\.git)?/annex/objects/", "not an image: git-annex pointer"),
+        (rb"[\s\xef\xbb\xbf]*(<[?!][^>]*>\s*)*<svg", "unsupported format: SVG"),
+        (
+            rb"[\s\xef\xbb\xbf]*(<!doctype html|(<[?!][^>]*>\s*)*<(html|head|body))",
+            "not an image: HTML page",
+        ),
+        (rb"\s*<\?xml", "not an image: XML"),
+        (rb'\s*[{[]\s*["{[]', "not an image: JSON"),
+        (rb"%PDF-", "not an image: PDF"),
+        (rb"%!PS|\xc5\xd0\xd3\xc6", "not an image: PostScript"),
+        (rb".{4}ftyp(hei[cxms]|hev[cxms]|mif[12].{4,40}hei[cx])", "unsupported format: HEIC"),
+        (rb".{4}ftypcrx |II\*\0.{4}CR|FUJIFILMCCD|IIRO|MMOR|IIU\0", "unsupported format: raw"),
+        (rb".{4}(ftyp(?!avi|mi[af])|moov|mdat)", "not an image: video"),
+        (rb"\x1a\x45\xdf\xa3|RIFF.{4}AVI|\0\0\x01[\xb3\xba]", "not an image: video"),
+        (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "unsupported format: JPEG 2000"),
+        (rb"\0\0\0\x0cJXL |\xff\x0a", "unsupported format: JPEG XL"),
+        (rb"8BPS", "unsupported format: Photoshop"),
+        (rb"\0\0[\x01\x02]\0", "unsupported format: ICO"),
+        (rb"P[1-7]\s", "unsupported format: PNM"),
+        (rb"gimp xcf", "unsupported format: GIMP"),
+        (rb"v/1\x01|#\?RADIANCE", "unsupported format: HDR"),
+        (rb"DDS |qoif|BPG\xfb|SIMPLE  =|.{128}DICM", "unsupported format"),
+        (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b", "not an image: archive"),
+        (rb"\0+$", "not an image: nothing but zeros"),
+    )
+]
+_OURS = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|BM.{4}\0\0\0\0|II[*+]\0|MM\0[*+]|.{4}ftyp(avi|mi[af])",
+    re.DOTALL,
+)
 
 # Pillow warns of odd metadata that it can live with. For good, since threads share the filters.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+# Pillow refuses twice as many before it takes memory for them, `_require_size` the rest.
+Image.MAX_IMAGE_PIXELS = LARGEST_JPEG
+# Bytes of a text or a colour profile, of which a printer's may have more than Pillow's 1 MiB.
+PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a process per core
 
 
 class ImageError(Exception):
@@ -24,48 +115,282 @@ class ImageError(Exception):
 
 
 def decode(content: bytes, size: int, smallest: int = 1) -> np.ndarray:
+    """Decode an image file as `examine` does, with the largest limits and without its notes."""
+    return examine(content, size, smallest)[0]
+
+
+def examine(
+    content: bytes,
+    size: int,
+    smallest: int = 1,
+    largest_jpeg: int = LARGEST_JPEG,
+    largest_other: int = LARGEST_OTHER,
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decode an image file, turn it upright, convert it to sRGB, and resize it to a square.
 
     The whole picture is kept: its sides are scaled independently, as in the original study.
-    Transparent parts become white; 16-bit values are scaled to 8 bits.
+    Transparent parts become white; 16-bit values are scaled to 8 bits. Damaged metadata costs
+    nothing but what it says. Whether a file is accepted does not depend on `size`.
 
     Args:
-        content: the bytes of a JPEG, PNG, GIF (first frame), WEBP, BMP or TIFF file.
+        content: the bytes of a JPEG, PNG, GIF (first frame), WEBP, BMP, TIFF or AVIF file.
         size: side of the result in pixels.
         smallest: pixels that the shorter side of the file's image must have.
+        largest_jpeg: pixels that a JPEG may have, at most `LARGEST_JPEG`.
+        largest_other: pixels that a file of another format may have, at most `LARGEST_OTHER`.
 
     Returns:
-        uint8 sRGB array of shape (size, size, 3), values 0..255.
+        uint8 sRGB array of shape (size, size, 3), values 0..255; and what the user should know.
 
     Raises:
-        ImageError: it is no image, damaged, too small, or so large that it may be an attack.
+        ImageError: it is no image, damaged, too small, too large, or would take too much memory.
     """
-    if not content:
-        raise ImageError("empty file")
+    limits = smallest, largest_jpeg, largest_other
+    try:
+        return _open(content, 0, size, *limits)
+    except _DAMAGE as error:
+        damage = error
+    for repaired in _repaired(content, damage):
+        with suppress(*_DAMAGE):
+            pixels, notes = _open(repaired, len(content), size, *limits)
+            return pixels, (METADATA_NOTE, *notes)
+    raise ImageError(_reason(content, damage))
+
+
+def _open(
+    content: bytes, held: int, size: int, smallest: int, largest_jpeg: int, largest_other: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Do what `examine` does; `held` are bytes in memory beside the file's."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if min(image.size) < smallest:
-                raise ImageError(f"too small: {image.width} x {image.height} pixels")
-            # Decodes large JPEGs at a fraction of their size, never below twice the result's.
-            image.draft("RGB", (2 * size, 2 * size))
-            if image.width * image.height > LARGEST_IMAGE:
-                raise ImageError(f"decompression bomb: {image.width} x {image.height} pixels")
-            # Resized before all else, since what follows copies.
-            small = _eight_bits(image).resize((size, size), Image.Resampling.BILINEAR)
-    except UnidentifiedImageError:
-        raise ImageError("not an image") from None
-    except Image.DecompressionBombError:
-        raise ImageError("decompression bomb") from None
-    except _DAMAGE as error:
-        raise ImageError(f"damaged image: {_line(error)}") from None
-    try:
-        return np.asarray(_to_srgb(ImageOps.exif_transpose(small)))
-    except _METADATA_DAMAGE as error:
-        raise ImageError(f"unreadable metadata: {_line(error)}") from None
+            largest = largest_jpeg if isinstance(image, JpegImageFile) else largest_other
+            _require_size(image.size, smallest, largest)
+            return _decode(image, content, held + len(content), size)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(_too_large(content, error)) from None
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _repaired(content: bytes, damage: Exception) -> Iterator[bytes]:
+    """Yield what is left of a file without the metadata that may have stopped Pillow."""
+    if content.startswith(b"\x89PNG"):
+        for kept in ((b"tRNS", b"eXIf", b"iCCP"), (b"tRNS", b"eXIf")):
+            needed = (
+                chunk
+                for kind, chunk, intact in _chunks(content)
+                if kind.isupper() or (kind in kept and intact)
+            )
+            yield content[:8] + b"".join(needed)
+    elif content.startswith(b"\xff\xd8") and isinstance(damage, UnidentifiedImageError):
+        yield _without_segments(content)
+    elif content[4:8] == b"ftyp":
+        yield re.sub(rb"(infe.{8})Exif", rb"\1none", content, flags=re.DOTALL)
+
+
+def _without_segments(content: bytes) -> bytes:
+    """Leave out a JPEG's comments and application segments but EXIF and Adobe's colour model."""
+    kept, begin = [content[:2]], 2
+    while content[begin : begin + 1] == b"\xff" and content[begin + 1 : begin + 2] != b"\xda":
+        end = begin + 2 + int.from_bytes(content[begin + 2 : begin + 4], "big")
+        segment = content[begin:end]
+        if not re.match(rb"\xff[\xe0\xe2-\xed\xef\xfe]|\xff\xee.{,13}$", segment, re.DOTALL):
+            kept.append(segment)
+        begin = end
+    return b"".join(kept) + content[begin:]
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Yield the chunks of a PNG file: the kind, all bytes, and whether the checksum is right."""
+    begin = 8
+    while begin < len(content):
+        size = 12 + int.from_bytes(content[begin : begin + 4], "big")
+        chunk = content[begin : begin + size]
+        checksum = zlib.crc32(chunk[4:-4]).to_bytes(4, "big")
+        yield chunk[4:8], chunk, len(chunk) == size and chunk[-4:] == checksum
+        begin += size
+
+
+def _reason(content: bytes, error: Exception) -> str:
+    if not content:
+        return "empty file"
+    for pattern, kind in _KINDS:
+        if pattern.match(content[:1024]):
+            return kind
+    if not _OURS.match(content):
+        return "not an image"
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "truncated" in text.lower() or _is_cut(content):
+        return "damaged image: truncated file"
+    if content.startswith(b"\x89PNG") and not all(intact for _, _, intact in _chunks(content)):
+        return "damaged image: bad checksum"
+    if isinstance(error, UnidentifiedImageError):
+        return "damaged image: unreadable header"
+    return f"damaged image: {text}"
+
+
+def _is_cut(content: bytes) -> bool:
+    """Tell whether a file ends too early by its own account, where Pillow does not say so."""
+    if content.startswith(b"RIFF"):
+        return int.from_bytes(content[4:8], "little") + 8 > len(content)
+    if content.startswith(b"\x89PNG"):
+        return all(kind != b"IEND" for kind, _, _ in _chunks(content))
+    if content.startswith((b"II*", b"MM\0*")):
+        order: Literal["little", "big"] = "little" if content.startswith(b"II") else "big"
+        return int.from_bytes(content[4:8], order) + 2 > len(content)
+    if content[4:8] == b"ftyp":
+        begin, size = 0, 8
+        while size >= 8 and begin < len(content):
+            size = int.from_bytes(content[begin : begin + 4], "big")
+            begin += size
+        return begin > len(content)
+    return content.startswith(b"\xff\xd8") and b"\xff\xda" not in content
+
+
+def _too_large(content: bytes, error: Exception) -> str:
+    """Say how large an image is that Pillow refuses to open for its size."""
+    if content.startswith(b"GIF8"):
+        return _says_size(struct.unpack_from("<HH", content, 6))
+    if content[12:16] == b"VP8X":
+        wide, high = content[24:27], content[27:30]
+        return _says_size(int.from_bytes(side, "little") + 1 for side in (wide, high))
+    for plugin in (
+        JpegImageFile,
+        PngImageFile,
+        BmpImageFile,
+        TiffImageFile,
+    ):
+        with suppress(*_DAMAGE), plugin(io.BytesIO(content)) as image:
+            return _says_size(image.size)
+    return f"too large: {error}"
+
+
+def _says_size(size: Iterable[int]) -> str:
+    return "too large: {} x {} pixels".format(*size)
+
+
+def _require_size(size: tuple[int, int], smallest: int, largest: int) -> None:
+    if min(size) < smallest:
+        raise ImageError(f"too small: {size[0]} x {size[1]} pixels")
+    if size[0] * size[1] > largest or max(size) > _LONGEST:
+        raise ImageError(_says_size(size))
+
+
+def _decode(
+    image: ImageFile.ImageFile, content: bytes, held: int, size: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Decode an opened file; `held` are the bytes in memory already."""
+    held += _working_memory(image, content)
+    _require_memory(image, held)
+    if isinstance(image, JpegImageFile):
+        _draft(image, size, min(_WHOLE, (MEMORY - held) // 4))
+    sixteen = _has_sixteen_bits(image)
+    # Resized before all else, since what follows copies.
+    small = _resized(image, size)
+    dark = sixteen and np.asarray(small.convert("RGB")).max() < 16
+    upright, readable = _upright(small)
+    pixels, usable = _to_srgb(upright)
+    notes = {DARK_NOTE: dark, EXIF_NOTE: not readable, PROFILE_NOTE: not usable}
+    return np.asarray(pixels), tuple(note for note, applies in notes.items() if applies)
+
+
+def _require_memory(image: ImageFile.ImageFile, held: int) -> None:
+    # A JPEG is decoded at an eighth of its sides, if need be.
+    pixels = image.width * image.height // (64 if isinstance(image, JpegImageFile) else 1)
+    needed = (held + 4 * pixels) // 2**20
+    if held + 4 * pixels > MEMORY:
+        allowed = MEMORY // 2**20
+        raise ImageError(
+            f"{_says_size(image.size)} of this kind of {image.format}, which would take "
+            f"{needed:,} MiB of memory; {allowed} are allowed"
+        )
+
+
+def _working_memory(image: ImageFile.ImageFile, content: bytes) -> int:
+    """Return the bytes that decoding takes beside the image's own 4 for each pixel.
+
+    By measurements with Pillow 13.
+    """
+    pixels = image.width * image.height
+    if isinstance(image, JpegImageFile):
+        return _coefficients(image, content)
+    if isinstance(image, TiffImageFile):
+        turned = image.tag_v2.get(_ORIENTATION, 1) != 1  # by Pillow, into a copy
+        return _strip(image) + 4 * pixels * turned
+    if image.format == "WEBP":  # two canvases, the pixels as bytes, the file
+        return 12 * pixels + len(content)
+    if image.format == "AVIF":
+        deep = re.search(rb"av1C..[\x40-\x7f\xc0-\xff]", content, re.DOTALL)
+        return (20 if deep else 12) * pixels
+    return 2 * pixels
+
+
+def _coefficients(image: JpegImageFile, content: bytes) -> int:
+    """Return the bytes of a JPEG's coefficients, which a decoder holds if it has several scans."""
+    begin = image.fp.tell() if image.fp else 0  # behind the first scan's header
+    header = struct.pack(">HB", 6 + 2 * image.layers, image.layers)
+    whole = content[begin - 6 - 2 * image.layers : begin].startswith(header)
+    if whole and "progressive" not in image.info:
+        return 0
+    sampling = [(high, wide) for _, high, wide, _ in image.layer]
+    most = max(high for high, _ in sampling) * max(wide for _, wide in sampling)
+    samples = image.width * image.height * sum(high * wide for high, wide in sampling) // most
+    return 2 * samples
+
+
+def _strip(image: TiffImageFile) -> int:
+    """Return the bytes that libtiff takes for a strip or tile, which it decodes at once."""
+    compression = image.info["compression"]
+    if compression == "raw":  # read line by line
+        return 0
+    tags = image.tag_v2
+    wide = tags.get(_TILE_WIDTH, image.width)
+    high = tags.get(_TILE_HEIGHT, min(tags.get(_STRIP_HEIGHT, image.height), image.height))
+    pixel = max(4, max(tags.get(_BITS, (1,))) * tags.get(_SAMPLES, 1) // 8)
+    return wide * high * (pixel + 8 * ("jpeg" in compression))  # which may have coefficients
+
+
+def _draft(image: JpegImageFile, size: int, most: int) -> None:
+    """Have a large JPEG decoded at a fraction of its size.
+
+    Its sides stay twice the result's, unless it would have more than `most` pixels.
+    """
+    shorter, pixels = min(image.size), image.width * image.height
+    scale = 1
+    while scale < 8 and (shorter >= 4 * size * scale or pixels > most * scale**2):
+        scale *= 2
+    image.draft("RGB", (max(1, image.width // scale), max(1, image.height // scale)))
+
+
+def _resized(image: Image.Image, size: int) -> Image.Image:
+    """Resize an image to a square of 8-bit values: L, RGB, RGBA or CMYK."""
+    wide, high = (max(side, size) for side in image.size)
+    if wide * high <= _WHOLE:
+        return _eight_bits(image).resize((size, size), Image.Resampling.BILINEAR)
+    # Means of blocks first, as for a JPEG never below twice the result's sides, and tile by tile.
+    side = 2 * min(size, math.isqrt(_WHOLE) // 4)
+    across, down = (max(1, length // side) for length in image.size)
+    box = (0, 0, image.width / across, image.height / down)
+    return _reduced(image, across, down).resize((size, size), Image.Resampling.BILINEAR, box)
+
+
+def _reduced(image: Image.Image, across: int, down: int) -> Image.Image:
+    """Return the means of blocks of so many pixels across and down, in 8 bits."""
+    image.load()
+    mode = _eight_bits(image.crop((0, 0, 1, 1))).mode
+    means = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
+    wide, high = (factor * max(1, _TILE // factor) for factor in (across, down))
+    for top in range(0, image.height, high):
+        for left in range(0, image.width, wide):
+            corner = (min(left + wide, image.width), min(top + high, image.height))
+            tile = _eight_bits(image.crop((left, top, *corner))).reduce((across, down))
+            means.paste(tile, (left // across, top // down))
+    means.info = image.info
+    return means
+
+
+def _has_sixteen_bits(image: ImageFile.ImageFile) -> bool:
+    # Told by how Pillow unpacks the pixels; BMP's 16 bits are those of three colours together.
+    deep = image.mode.startswith("I") or ";16" in str(image.tile[:1])
+    return deep and image.format in ("PNG", "TIFF")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -93,18 +418,35 @@ def _from_sixteen_bits(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Turn an image by its EXIF's or XMP's orientation; tell whether that could be read.
+
+    Not by `ImageOps.exif_transpose`, which fails where anything else in the EXIF is broken.
+    """
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except _DAMAGE:
+        return image, False
+    return image.transpose(turn) if turn is not None else image, True
+
+
+def _to_srgb(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Convert an image to sRGB; tell whether its colour profile, if any, could be used."""
     profile = image.info.get("icc_profile")
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     if not profile:
-        return image.convert("RGB")
-    space = _colour_space(profile)
-    if space == "RGB " and image.mode == "L":  # a grey file that names the RGB space it was made in
-        image = image.convert("RGB")
-    if space != _COLOUR_SPACES[image.mode]:
-        return image.convert("RGB")
-    return ImageCms.applyTransform(image, _transform(profile, image.mode)) or image
+        return image.convert("RGB"), True
+    try:
+        space = _colour_space(profile)
+        if space == "RGB " and image.mode == "L":  # a grey file that names the space it was made in
+            image = image.convert("RGB")
+        if space == _COLOUR_SPACES[image.mode]:
+            transform = _transform(profile, image.mode)
+            return ImageCms.applyTransform(image, transform) or image, True
+    except _DAMAGE:
+        pass
+    return image.convert("RGB"), False
 
 
 def _colour_space(profile: bytes) -> str:
@@ -114,4 +456,9 @@ def _colour_space(profile: bytes) -> str:
 @lru_cache(maxsize=16)  # the photos of a camera share one profile
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    return ImageCms.buildTransform(source, _SRGB, mode, "RGB")
+    transform = ImageCms.buildTransform(source, _SRGB, mode, "RGB")
+    white = Image.new(mode, (1, 1), 0 if mode == "CMYK" else "white")
+    converted = np.asarray(ImageCms.applyTransform(white, transform))
+    if converted.min() < 128:
+        raise ValueError("a colour profile in which white is dark")
+    return transform

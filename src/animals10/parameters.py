@@ -57,6 +57,13 @@ class Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class LargestPixels(Block):
+    """Pixels that a photo may have, by its format; with these bounds decoding takes below 1 GiB."""
+
+    jpeg: Annotated[int, Field(ge=1, le=250_000_000)] = 250_000_000
+    other: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000_000
+
+
 class Fetch(Block):
     """Where the photos come from."""
 
@@ -65,6 +72,7 @@ class Fetch(Block):
     images_per_class: Annotated[int, Field(ge=3, le=100_000)]
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None
     smallest_side: Count
+    largest_pixels: LargestPixels = LargestPixels()
 
     @model_validator(mode="after")
     def _one_file(self) -> "Fetch":
