@@ -49,6 +49,7 @@ _DAMAGE = (  # what Pillow raises
     LookupError,
     TypeError,
     ArithmeticError,
+    RuntimeError,
     ImageCms.PyCMSError,
 )
 _SRGB = ImageCms.createProfile("sRGB")
@@ -91,7 +92,11 @@ _KINDS = [
         (rb"P[1-7]\s", "unsupported format: PNM"),
         (rb"gimp xcf", "unsupported format: GIMP"),
         (rb"v/1\x01|#\?RADIANCE", "unsupported format: HDR"),
-        (rb"DDS |qoif|BPG\xfb|SIMPLE  =|.{128}DICM", "unsupported format"),
+        (rb"qoif", "unsupported format: QOI"),
+        (rb"BPG\xfb", "unsupported format: BPG"),
+        (rb"DDS ", "unsupported format: DDS"),
+        (rb"SIMPLE  =", "unsupported format: FITS"),
+        (rb".{128}DICM", "unsupported format: DICOM"),
         (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b", "not an image: archive"),
         (rb"\0+$", "not an image: nothing but zeros"),
     )
@@ -217,6 +222,8 @@ def _reason(content: bytes, error: Exception) -> str:
             return kind
     if not _OURS.match(content):
         return "not an image"
+    if content[4:8] == b"ftyp" and not AvifImagePlugin.SUPPORTED:
+        return "unsupported format: AVIF"
     text = " ".join(str(error).split()) or type(error).__name__
     if "truncated" in text.lower() or _is_cut(content):
         return "damaged image: truncated file"
@@ -252,12 +259,7 @@ def _too_large(content: bytes, error: Exception) -> str:
     if content[12:16] == b"VP8X":
         wide, high = content[24:27], content[27:30]
         return _says_size(int.from_bytes(side, "little") + 1 for side in (wide, high))
-    for plugin in (
-        JpegImageFile,
-        PngImageFile,
-        BmpImageFile,
-        TiffImageFile,
-    ):
+    for plugin in (JpegImageFile, PngImageFile, BmpImageFile, TiffImageFile):
         with suppress(*_DAMAGE), plugin(io.BytesIO(content)) as image:
             return _says_size(image.size)
     return f"too large: {error}"
@@ -295,12 +297,11 @@ def _decode(
 def _require_memory(image: ImageFile.ImageFile, held: int) -> None:
     # A JPEG is decoded at an eighth of its sides, if need be.
     pixels = image.width * image.height // (64 if isinstance(image, JpegImageFile) else 1)
-    needed = (held + 4 * pixels) // 2**20
-    if held + 4 * pixels > MEMORY:
-        allowed = MEMORY // 2**20
+    needed = held + 4 * pixels
+    if needed > MEMORY:
         raise ImageError(
             f"{_says_size(image.size)} of this kind of {image.format}, which would take "
-            f"{needed:,} MiB of memory; {allowed} are allowed"
+            f"{needed // 2**20:,} MiB of memory; {MEMORY // 2**20} are allowed"
         )
 
 
@@ -389,8 +390,9 @@ def _reduced(image: Image.Image, across: int, down: int) -> Image.Image:
 
 def _has_sixteen_bits(image: ImageFile.ImageFile) -> bool:
     # Told by how Pillow unpacks the pixels; BMP's 16 bits are those of three colours together.
-    deep = image.mode.startswith("I") or ";16" in str(image.tile[:1])
-    return deep and image.format in ("PNG", "TIFF")
+    if image.format not in ("PNG", "TIFF"):
+        return False
+    return image.mode.startswith("I") or ";16" in str(image.tile[:1])
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
