@@ -354,7 +354,6 @@ def cut(kind: str, **options: object) -> bytes:
         (b"%PDF-1.7\n", "not an image: PDF"),
         (b"<!DOCTYPE html><html>404</html>", "not an image: HTML page"),
         (b"\xef\xbb\xbf\n<!-- a --><html>404</html>", "not an image: HTML page"),
-        (b'{"error": 404}', "not an image: JSON"),
         (b"PK\3\4" + bytes(40), "not an image: archive"),
         (bytes(400), "not an image: nothing but zeros"),
         (

@@ -2,28 +2,17 @@
 
 import io
 import math
-import re
-import struct
 import warnings
-import zlib
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
-from PIL import (
-    AvifImagePlugin,
-    Image,
-    ImageCms,
-    ImageFile,
-    PngImagePlugin,
-    UnidentifiedImageError,
-)
-from PIL.BmpImagePlugin import BmpImageFile
+from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+
+from animals10 import image_files
+from animals10.image_files import DAMAGE, says_size
+from animals10.image_memory import working_memory
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 # Pixels of a file: the most that may be allowed. A JPEG is reduced while it is decoded.
@@ -40,22 +29,9 @@ PROFILE_NOTE = "unusable colour profile: taken as sRGB"
 METADATA_NOTE = "damaged metadata: left out"
 DARK_NOTE = "16-bit values below 4,096: nearly black; scale them to 0..65,535 if they have 12 bits"
 
-_DAMAGE = (  # what Pillow raises
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    struct.error,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    RuntimeError,
-    ImageCms.PyCMSError,
-)
 _SRGB = ImageCms.createProfile("sRGB")
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}  # of ICC profiles, by Pillow's mode
-_ORIENTATION, _BITS, _SAMPLES = 274, 258, 277  # TIFF's tags
-_STRIP_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
+_ORIENTATION = 274  # EXIF's tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -65,46 +41,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-# What a file without a photo is, by its beginning.
-_KINDS = [
-    (re.compile(pattern, re.DOTALL | re.IGNORECASE), kind)
-    for pattern, kind in (
-        (rb"version https://git-lfs", "not an image: Git LFS pointer; run `git lfs pull`"),
-        (rb"(\.\./)*(\.git)?/annex/objects/", "not an image: git-annex pointer"),
-        (rb"[\s\xef\xbb\xbf]*(<[?!][^>]*>\s*)*<svg", "unsupported format: SVG"),
-        (
-            rb"[\s\xef\xbb\xbf]*(<!doctype html|(<[?!][^>]*>\s*)*<(html|head|body))",
-            "not an image: HTML page",
-        ),
-        (rb"\s*<\?xml", "not an image: XML"),
-        (rb'\s*[{[]\s*["{[]', "not an image: JSON"),
-        (rb"%PDF-", "not an image: PDF"),
-        (rb"%!PS|\xc5\xd0\xd3\xc6", "not an image: PostScript"),
-        (rb".{4}ftyp(hei[cxms]|hev[cxms]|mif[12].{4,40}hei[cx])", "unsupported format: HEIC"),
-        (rb".{4}ftypcrx |II\*\0.{4}CR|FUJIFILMCCD|IIRO|MMOR|IIU\0", "unsupported format: raw"),
-        (rb".{4}(ftyp(?!avi|mi[af])|moov|mdat)", "not an image: video"),
-        (rb"\x1a\x45\xdf\xa3|RIFF.{4}AVI|\0\0\x01[\xb3\xba]", "not an image: video"),
-        (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "unsupported format: JPEG 2000"),
-        (rb"\0\0\0\x0cJXL |\xff\x0a", "unsupported format: JPEG XL"),
-        (rb"8BPS", "unsupported format: Photoshop"),
-        (rb"\0\0[\x01\x02]\0", "unsupported format: ICO"),
-        (rb"P[1-7]\s", "unsupported format: PNM"),
-        (rb"gimp xcf", "unsupported format: GIMP"),
-        (rb"v/1\x01|#\?RADIANCE", "unsupported format: HDR"),
-        (rb"qoif", "unsupported format: QOI"),
-        (rb"BPG\xfb", "unsupported format: BPG"),
-        (rb"DDS ", "unsupported format: DDS"),
-        (rb"SIMPLE  =", "unsupported format: FITS"),
-        (rb".{128}DICM", "unsupported format: DICOM"),
-        (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b", "not an image: archive"),
-        (rb"\0+$", "not an image: nothing but zeros"),
-    )
-]
-_OURS = re.compile(
-    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|BM.{4}\0\0\0\0|II[*+]\0|MM\0[*+]|.{4}ftyp(avi|mi[af])",
-    re.DOTALL,
-)
 
 # Pillow warns of odd metadata that it can live with. For good, since threads share the filters.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -153,13 +89,13 @@ def examine(
     limits = smallest, largest_jpeg, largest_other
     try:
         return _open(content, 0, size, *limits)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         damage = error
-    for repaired in _repaired(content, damage):
-        with suppress(*_DAMAGE):
+    for repaired in image_files.repaired(content, damage):
+        with suppress(*DAMAGE):
             pixels, notes = _open(repaired, len(content), size, *limits)
             return pixels, (METADATA_NOTE, *notes)
-    raise ImageError(_reason(content, damage))
+    raise ImageError(image_files.reason(content, damage))
 
 
 def _open(
@@ -172,115 +108,21 @@ def _open(
             _require_size(image.size, smallest, largest)
             return _decode(image, content, held + len(content), size)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(_too_large(content, error)) from None
-
-
-def _repaired(content: bytes, damage: Exception) -> Iterator[bytes]:
-    """Yield what is left of a file without the metadata that may have stopped Pillow."""
-    if content.startswith(b"\x89PNG"):
-        for kept in ((b"tRNS", b"eXIf", b"iCCP"), (b"tRNS", b"eXIf")):
-            needed = (
-                chunk
-                for kind, chunk, intact in _chunks(content)
-                if kind.isupper() or (kind in kept and intact)
-            )
-            yield content[:8] + b"".join(needed)
-    elif content.startswith(b"\xff\xd8") and isinstance(damage, UnidentifiedImageError):
-        yield _without_segments(content)
-    elif content[4:8] == b"ftyp":
-        yield re.sub(rb"(infe.{8})Exif", rb"\1none", content, flags=re.DOTALL)
-
-
-def _without_segments(content: bytes) -> bytes:
-    """Leave out a JPEG's comments and application segments but EXIF and Adobe's colour model."""
-    kept, begin = [content[:2]], 2
-    while content[begin : begin + 1] == b"\xff" and content[begin + 1 : begin + 2] != b"\xda":
-        end = begin + 2 + int.from_bytes(content[begin + 2 : begin + 4], "big")
-        segment = content[begin:end]
-        if not re.match(rb"\xff[\xe0\xe2-\xed\xef\xfe]|\xff\xee.{,13}$", segment, re.DOTALL):
-            kept.append(segment)
-        begin = end
-    return b"".join(kept) + content[begin:]
-
-
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Yield the chunks of a PNG file: the kind, all bytes, and whether the checksum is right."""
-    begin = 8
-    while begin < len(content):
-        size = 12 + int.from_bytes(content[begin : begin + 4], "big")
-        chunk = content[begin : begin + size]
-        checksum = zlib.crc32(chunk[4:-4]).to_bytes(4, "big")
-        yield chunk[4:8], chunk, len(chunk) == size and chunk[-4:] == checksum
-        begin += size
-
-
-def _reason(content: bytes, error: Exception) -> str:
-    if not content:
-        return "empty file"
-    for pattern, kind in _KINDS:
-        if pattern.match(content[:1024]):
-            return kind
-    if not _OURS.match(content):
-        return "not an image"
-    if content[4:8] == b"ftyp" and not AvifImagePlugin.SUPPORTED:
-        return "unsupported format: AVIF"
-    text = " ".join(str(error).split()) or type(error).__name__
-    if "truncated" in text.lower() or _is_cut(content):
-        return "damaged image: truncated file"
-    if content.startswith(b"\x89PNG") and not all(intact for _, _, intact in _chunks(content)):
-        return "damaged image: bad checksum"
-    if isinstance(error, UnidentifiedImageError):
-        return "damaged image: unreadable header"
-    return f"damaged image: {text}"
-
-
-def _is_cut(content: bytes) -> bool:
-    """Tell whether a file ends too early by its own account, where Pillow does not say so."""
-    if content.startswith(b"RIFF"):
-        return int.from_bytes(content[4:8], "little") + 8 > len(content)
-    if content.startswith(b"\x89PNG"):
-        return all(kind != b"IEND" for kind, _, _ in _chunks(content))
-    if content.startswith((b"II*", b"MM\0*")):
-        order: Literal["little", "big"] = "little" if content.startswith(b"II") else "big"
-        return int.from_bytes(content[4:8], order) + 2 > len(content)
-    if content[4:8] == b"ftyp":
-        begin, size = 0, 8
-        while size >= 8 and begin < len(content):
-            size = int.from_bytes(content[begin : begin + 4], "big")
-            begin += size
-        return begin > len(content)
-    return content.startswith(b"\xff\xd8") and b"\xff\xda" not in content
-
-
-def _too_large(content: bytes, error: Exception) -> str:
-    """Say how large an image is that Pillow refuses to open for its size."""
-    if content.startswith(b"GIF8"):
-        return _says_size(struct.unpack_from("<HH", content, 6))
-    if content[12:16] == b"VP8X":
-        wide, high = content[24:27], content[27:30]
-        return _says_size(int.from_bytes(side, "little") + 1 for side in (wide, high))
-    for plugin in (JpegImageFile, PngImageFile, BmpImageFile, TiffImageFile):
-        with suppress(*_DAMAGE), plugin(io.BytesIO(content)) as image:
-            return _says_size(image.size)
-    return f"too large: {error}"
-
-
-def _says_size(size: Iterable[int]) -> str:
-    return "too large: {} x {} pixels".format(*size)
+        raise ImageError(image_files.too_large(content, error)) from None
 
 
 def _require_size(size: tuple[int, int], smallest: int, largest: int) -> None:
     if min(size) < smallest:
         raise ImageError(f"too small: {size[0]} x {size[1]} pixels")
     if size[0] * size[1] > largest or max(size) > _LONGEST:
-        raise ImageError(_says_size(size))
+        raise ImageError(says_size(size))
 
 
 def _decode(
     image: ImageFile.ImageFile, content: bytes, held: int, size: int
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decode an opened file; `held` are the bytes in memory already."""
-    held += _working_memory(image, content)
+    held += working_memory(image, content)
     _require_memory(image, held)
     if isinstance(image, JpegImageFile):
         _draft(image, size, min(_WHOLE, (MEMORY - held) // 4))
@@ -300,53 +142,9 @@ def _require_memory(image: ImageFile.ImageFile, held: int) -> None:
     needed = held + 4 * pixels
     if needed > MEMORY:
         raise ImageError(
-            f"{_says_size(image.size)} of this kind of {image.format}, which would take "
+            f"{says_size(image.size)} of this kind of {image.format}, which would take "
             f"{needed // 2**20:,} MiB of memory; {MEMORY // 2**20} are allowed"
         )
-
-
-def _working_memory(image: ImageFile.ImageFile, content: bytes) -> int:
-    """Return the bytes that decoding takes beside the image's own 4 for each pixel.
-
-    By measurements with Pillow 13.
-    """
-    pixels = image.width * image.height
-    if isinstance(image, JpegImageFile):
-        return _coefficients(image, content)
-    if isinstance(image, TiffImageFile):
-        turned = image.tag_v2.get(_ORIENTATION, 1) != 1  # by Pillow, into a copy
-        return _strip(image) + 4 * pixels * turned
-    if image.format == "WEBP":  # two canvases, the pixels as bytes, the file
-        return 12 * pixels + len(content)
-    if image.format == "AVIF":
-        deep = re.search(rb"av1C..[\x40-\x7f\xc0-\xff]", content, re.DOTALL)
-        return (20 if deep else 12) * pixels
-    return 2 * pixels
-
-
-def _coefficients(image: JpegImageFile, content: bytes) -> int:
-    """Return the bytes of a JPEG's coefficients, which a decoder holds if it has several scans."""
-    begin = image.fp.tell() if image.fp else 0  # behind the first scan's header
-    header = struct.pack(">HB", 6 + 2 * image.layers, image.layers)
-    whole = content[begin - 6 - 2 * image.layers : begin].startswith(header)
-    if whole and "progressive" not in image.info:
-        return 0
-    sampling = [(high, wide) for _, high, wide, _ in image.layer]
-    most = max(high for high, _ in sampling) * max(wide for _, wide in sampling)
-    samples = image.width * image.height * sum(high * wide for high, wide in sampling) // most
-    return 2 * samples
-
-
-def _strip(image: TiffImageFile) -> int:
-    """Return the bytes that libtiff takes for a strip or tile, which it decodes at once."""
-    compression = image.info["compression"]
-    if compression == "raw":  # read line by line
-        return 0
-    tags = image.tag_v2
-    wide = tags.get(_TILE_WIDTH, image.width)
-    high = tags.get(_TILE_HEIGHT, min(tags.get(_STRIP_HEIGHT, image.height), image.height))
-    pixel = max(4, max(tags.get(_BITS, (1,))) * tags.get(_SAMPLES, 1) // 8)
-    return wide * high * (pixel + 8 * ("jpeg" in compression))  # which may have coefficients
 
 
 def _draft(image: JpegImageFile, size: int, most: int) -> None:
@@ -427,7 +225,7 @@ def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
     """
     try:
         turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-    except _DAMAGE:
+    except DAMAGE:
         return image, False
     return image.transpose(turn) if turn is not None else image, True
 
@@ -439,15 +237,13 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, bool]:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     if not profile:
         return image.convert("RGB"), True
-    try:
+    with suppress(*DAMAGE):
         space = _colour_space(profile)
         if space == "RGB " and image.mode == "L":  # a grey file that names the space it was made in
             image = image.convert("RGB")
         if space == _COLOUR_SPACES[image.mode]:
             transform = _transform(profile, image.mode)
             return ImageCms.applyTransform(image, transform) or image, True
-    except _DAMAGE:
-        pass
     return image.convert("RGB"), False
 
 
