@@ -42,9 +42,14 @@ def main() -> None:
 def _decide(params: parameters.Parameters) -> pd.DataFrame:
     """Decide who sees which photo, say so, and return the photos' labels and splits."""
     pinned = splitting.read_pinned(Path(params.split.pinned))
-    table, pinned, names = similarity.add_groups(
-        *photos.read(FETCHED / "photos.csv"), pinned, params.split.near_duplicates
-    )
+    threshold = params.split.near_duplicates
+    grouped = similarity.add_groups(*photos.read(FETCHED / "photos.csv"), pinned, threshold)
+    table, pinned, names, taken_apart = grouped
+    if taken_apart:
+        print(
+            f"{taken_apart} groups of look-alikes, too many to be copies, were taken apart: "
+            f"split.near_duplicates = {threshold} may be high for such pictures"
+        )
     shares = params.split.validation, params.split.test
     splits = splitting.assign(table, pinned, names, *shares, params.seed)
     artifacts.write_pieces(OUT / "splits.csv", splitting.named(splits, names))

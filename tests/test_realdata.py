@@ -40,7 +40,7 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples]:
     pinned = splitting.read_pinned(ROOT / "pinned" / "none.csv")
     columns = ("sha256", "phash", "mirrored")
     hashes = similarity.Hashes(*(similarity.bits(photos[column]) for column in columns))
-    photos, pinned, names = similarity.add_groups(photos, hashes, pinned, 56)
+    photos, pinned, names, _ = similarity.add_groups(photos, hashes, pinned, 56)
     table = splitting.assign(photos, pinned, names, 0.15, 0.15, seed=1)
     classes = sorted(table["label"].unique())
     for split, members in table.groupby("split"):

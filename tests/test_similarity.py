@@ -8,11 +8,20 @@ import imagehash
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageDraw, ImageEnhance
 
 from animals10 import drawing
 from animals10.images import decode
-from animals10.similarity import SIDE, Hashes, add_groups, bits, digits, fingerprint, group
+from animals10.similarity import (
+    SIDE,
+    Grouped,
+    Hashes,
+    add_groups,
+    bits,
+    digits,
+    fingerprint,
+    group,
+)
 from animals10.splitting import assign, named
 
 NONE = pd.DataFrame(columns=["path", "split", "sha256", "group"], dtype=str)
@@ -28,9 +37,14 @@ def encoded(image: Image.Image, kind: str = "JPEG", quality: int = 90) -> bytes:
     return buffer.getvalue()
 
 
-def grouped(files: list[bytes]) -> list[str]:
-    numbers, names = group(hashes(table(files)), 56)
-    return digits(names[numbers])
+def grouped(files: list[bytes], labels: str = "") -> list[str]:
+    photos = table(files)
+    photos["label"] = list(labels) or ["a"] * len(files)
+    return names_of(add_groups(photos, hashes(photos), NONE, 56))
+
+
+def names_of(groups: Grouped) -> list[str]:
+    return digits(groups.names[groups.photos["group"]])
 
 
 def hashes(photos: pd.DataFrame) -> Hashes:
@@ -86,8 +100,8 @@ def test_many_alike_take_little_memory() -> None:
     noise = [rng.integers(0, 256, 32, dtype=np.uint8) & 1 for _ in range(1500)]  # near each other
     looks, sha256 = np.stack(noise), bits(pd.Series([f"{i:064x}" for i in range(1500)]))
     tracemalloc.start()
-    numbers, names = group(Hashes(sha256, looks, looks), 56)
-    assert (len(names), set(numbers)) == (1, {0})
+    first, _ = group(Hashes(sha256, looks, looks), np.zeros(1500, int), 32)
+    assert len(set(first)) > 1
     assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
     tracemalloc.stop()
 
@@ -95,15 +109,15 @@ def test_many_alike_take_little_memory() -> None:
 def test_identical_files_take_little_memory() -> None:
     same = np.zeros((3000, 32), np.uint8)
     tracemalloc.start()
-    numbers, names = group(Hashes(same, same, same), 56)
-    assert (len(names), set(numbers)) == (1, {0})
+    first, taken_apart = group(Hashes(same, same, same), np.zeros(3000, int), 56)
+    assert (set(first), taken_apart) == ({0}, 0)
     assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
     tracemalloc.stop()
 
 
 def decided(photos: pd.DataFrame, pinned: pd.DataFrame, bits: int | None, seed: int) -> Any:
     grouped = add_groups(photos, hashes(photos), pinned, bits)
-    return pd.concat(named(assign(*grouped, 0.2, 0.2, seed), grouped[-1], rows=7))
+    return pd.concat(named(assign(*grouped[:3], 0.2, 0.2, seed), grouped.names, rows=7))
 
 
 def test_copies_of_pinned_photos_follow_them_be_they_here_or_gone() -> None:
@@ -129,8 +143,7 @@ def test_a_photo_that_is_gone_and_had_two_groups_is_followed_by_copies_of_both()
 def test_without_a_threshold_only_identical_files_are_grouped() -> None:
     files = [encoded(scene(1)), encoded(scene(1), quality=40), encoded(scene(1))]
     photos = table(files)
-    photos, _, names = add_groups(photos, hashes(photos), NONE, None)
-    assert digits(names[photos["group"]]) == photos["sha256"].tolist()
+    assert names_of(add_groups(photos, hashes(photos), NONE, None)) == photos["sha256"].tolist()
 
 
 def test_without_a_threshold_identical_files_follow_an_earlier_split() -> None:
@@ -144,8 +157,8 @@ def test_without_a_threshold_identical_files_follow_an_earlier_split() -> None:
 def test_hashes_that_end_in_zeros_are_told_apart(threshold: int | None) -> None:
     sha256 = ["0" * 64, "ab" + "0" * 62, "ab" + "0" * 61 + "1", "ab01" + "0" * 60]
     photos = pd.DataFrame({column: sha256 for column in ("sha256", "phash", "mirrored")})
-    photos, _, names = add_groups(photos, hashes(photos), NONE, threshold)
-    assert digits(names[photos["group"]]) == sha256
+    photos["label"] = "a"
+    assert names_of(add_groups(photos, hashes(photos), NONE, threshold)) == sha256
 
 
 def table(files: list[bytes]) -> pd.DataFrame:
@@ -155,3 +168,154 @@ def table(files: list[bytes]) -> pd.DataFrame:
         for index, file in enumerate(files)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["path", "label", "sha256", "phash", "mirrored"])
+
+
+Drawing = Callable[[np.random.Generator, str], Image.Image]
+
+
+def arrow(rng: np.random.Generator, label: str) -> Image.Image:
+    """Draw an arrow; those of class b are mirror images of those of class a."""
+    light, dark = (tuple(rng.integers(low, low + 70, 3).tolist()) for low in (180, 0))
+    image = Image.new("RGB", (64, 64), light)
+    x, y = rng.integers(28, 37, 2).tolist()
+    corners = ((24, 0), (0, -20), (0, -8), (-22, -8), (-22, 8), (0, 8), (0, 20))
+    side = 1 if label == "a" else -1
+    ImageDraw.Draw(image).polygon([(x + side * dx, y + dy) for dx, dy in corners], fill=dark)
+    return image
+
+
+def plot(rng: np.random.Generator, label: str) -> Image.Image:
+    """Draw a curve on noise in a frame that is the same in all plots."""
+    pixels = rng.integers(40, 100, (40, 60), dtype=np.uint8)
+    heights = (4 if label == "a" else 20) + 6 * np.sin(np.arange(60) / 7 + rng.uniform(0, 6))
+    pixels[heights.astype(int) % 40, np.arange(60)] = 255
+    image = Image.new("L", (340, 260), 255)
+    image.paste(Image.fromarray(pixels).resize((280, 200)), (45, 20))
+    ImageDraw.Draw(image).rectangle((45, 20, 325, 220), outline=0)
+    return image
+
+
+def blank(rng: np.random.Generator, _: str) -> Image.Image:
+    """Draw one colour, which leaves nothing for a perceptual hash."""
+    return Image.new("RGB", (64, 64), tuple(rng.integers(0, 256, 3).tolist()))
+
+
+def drawn(draw: Drawing, count: int, seed: int = 0) -> pd.DataFrame:
+    """Draw so many files of each of two classes."""
+    rng = np.random.default_rng(seed)
+    photos = table([encoded(draw(rng, "ab"[i % 2]), "PNG") for i in range(2 * count)])
+    return photos.assign(label=["ab"[i % 2] for i in range(2 * count)])
+
+
+def near(count: int, bits_apart: float, seed: int = 0) -> np.ndarray:
+    """Make hashes of which each differs from one by so many bits on average."""
+    rng = np.random.default_rng(seed)
+    one = rng.integers(0, 256, 32, dtype=np.uint8)
+    return one ^ np.packbits(rng.random((count, 256)) < bits_apart / 256, axis=1)
+
+
+def made(looks: np.ndarray, labels: list[str]) -> pd.DataFrame:
+    """Make a table of photos from hashes."""
+    rows = [(f"{i:05d}.jpg", label, hashlib.sha256(b"%d" % i).hexdigest(), text, text)
+            for i, (label, text) in enumerate(zip(labels, digits(looks), strict=True))]  # fmt: skip
+    return pd.DataFrame(rows, columns=["path", "label", "sha256", "phash", "mirrored"])
+
+
+def assert_split_well(photos: pd.DataFrame) -> Grouped:
+    """Check each class's fractions, and that only identical files bring classes together."""
+    grouped = add_groups(photos, hashes(photos), NONE, 56)
+    splits = assign(*grouped[:3], 0.15, 0.15, seed=42)
+    for _, members in splits.groupby("label"):
+        fractions = members["split"].value_counts(normalize=True)
+        wanted = {"train": 0.7, "validation": 0.15, "test": 0.15}
+        assert all(abs(fractions[split] - wanted[split]) <= 0.0501 for split in wanted)
+    of_group = pd.concat(named(splits, grouped.names)).groupby("group")
+    assert ((of_group["label"].nunique() == 1) | (of_group["sha256"].nunique() == 1)).all()
+    return grouped
+
+
+@pytest.mark.parametrize("count", [40, 100])
+@pytest.mark.parametrize("draw", [arrow, plot, blank])
+def test_look_alikes_are_taken_apart(draw: Drawing, count: int) -> None:
+    assert assert_split_well(drawn(draw, count)).taken_apart > 0
+
+
+def test_thousands_of_look_alikes_are_taken_apart() -> None:
+    looks = np.concatenate([near(250, 20, seed) for seed in range(10)])
+    labels = [str(i // 250) for i in range(2500)]
+    assert assert_split_well(made(looks, labels)).taken_apart == 10
+    assert assert_split_well(made(near(2500, 20), labels)).taken_apart == 10  # one of each class
+
+
+def others(count: int) -> np.ndarray:
+    return np.random.default_rng(9).integers(0, 256, (count, 32), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("copies", "apart"), [(15, 20), (30, 3)])
+def test_many_copies_stay_together(copies: int, apart: int) -> None:
+    photos = made(np.concatenate([near(copies, apart), others(200 - copies)]), ["a", "b"] * 100)
+    photos["label"] = ["a"] * 100 + ["b"] * 100
+    groups = add_groups(photos, hashes(photos), NONE, 56)
+    assert groups.photos["group"].value_counts().tolist()[:2] == [copies, 1]
+    assert groups.taken_apart == 0
+
+
+@pytest.mark.parametrize("draw", [blank, plot, scene])
+def test_identical_files_stay_together_whatever_their_number(draw: Any) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [encoded(scene(i) if draw is scene else draw(rng, "a"), "PNG") for i in range(60)]
+    photos = table([*pictures, *[encoded(scene(500))] * 60])
+    photos["label"] = ["b"] * 20 + ["a"] * 100
+    numbers = add_groups(photos, hashes(photos), NONE, 56).photos["group"]
+    assert numbers.nunique() > 20
+    assert numbers.value_counts().iloc[0] == 60
+    assert numbers[60:].nunique() == 1
+
+
+def test_mirror_images_count_within_a_class_only() -> None:
+    mirrored = scene(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    files = [encoded(scene(1)), encoded(mirrored), encoded(scene(2))]
+    assert len(set(grouped(files, "aab"))) == 2
+    assert len(set(grouped(files, "abb"))) == 3
+
+
+def test_copies_in_two_classes_are_found_if_they_are_close() -> None:
+    files = [encoded(scene(1)), encoded(scene(1), quality=70), encoded(scene(2))]
+    assert len(set(grouped(files, "abb"))) == 2
+    looks = np.concatenate([near(2, 20), others(20)])
+    assert add_groups(*both(made(looks, ["a", "b"] * 11)), NONE, 56).photos["group"].nunique() == 22
+
+
+def both(photos: pd.DataFrame) -> tuple[pd.DataFrame, Hashes]:
+    return photos, hashes(photos)
+
+
+@pytest.mark.parametrize("draw", [arrow, plot, blank])
+@pytest.mark.parametrize("known", [["path", "split", "sha256", "group"], None])
+def test_look_alikes_join_a_pinned_split(draw: Drawing, known: list[str] | None) -> None:
+    before = drawn(draw, 40)
+    first = decided(before, NONE, 56, seed=1)
+    photos = pd.concat([before[10:], drawn(draw, 20, seed=7)])
+    pinned = first if known is None else first[known]
+    second = decided(photos, pinned, 56, seed=2)
+    assert second["split"].tolist()[:70] == first["split"].tolist()[10:]
+    fractions = second["split"].value_counts(normalize=True)
+    assert all(abs(fractions[split] - 0.2) < 0.1 for split in ("validation", "test"))
+
+
+def test_the_order_of_look_alikes_does_not_matter() -> None:
+    photos = drawn(blank, 40)
+    once = decided(photos, NONE, 56, seed=1)
+    again = decided(photos.sample(frac=1, random_state=3), NONE, 56, seed=1)
+    assert again.sort_index().equals(once.sort_index())
+
+
+@pytest.mark.parametrize("threshold", [None, 56])
+def test_groups_that_are_given_stay_together(threshold: int | None) -> None:
+    photos = drawn(plot, 40).assign(given_group=["one", "", "one", "two", ""] * 16)
+    # An identical file, so that the second group joins the first.
+    photos.loc[5, ["sha256", "phash", "mirrored"]] = photos.loc[3]
+    groups = add_groups(photos, hashes(photos), NONE, threshold).photos.groupby("given_group")
+    assert groups["group"].nunique()[["one", "two"]].tolist() == [1, 1]
+    assert groups["group"].first()["one"] == groups["group"].first()["two"]
+    assert groups["group"].nunique()[""] > 10

@@ -326,8 +326,10 @@ def test_too_few_photos_name_the_parameter_that_joins_them() -> None:
 def test_an_earlier_splits_file_is_read(tmp_path: Path) -> None:
     before = split(photos(cat=10, dog=10))
     before.to_csv(tmp_path / "splits.csv", index=False)
-    columns = ["path", "split", "sha256", "group"]
+    columns = ["path", "split", "sha256", "group", "label"]
     assert read_pinned(tmp_path / "splits.csv").equals(before[columns])
+    before.drop(columns="label").to_csv(tmp_path / "bare.csv", index=False)
+    assert read_pinned(tmp_path / "bare.csv").equals(before[columns[:-1]])
     assert read_pinned(Path(__file__).parent.parent / "pinned" / "none.csv").empty
 
 

@@ -173,7 +173,7 @@ def _fits(
 def _order(names: np.ndarray, seed: int) -> np.ndarray:
     texts = (f"{seed}:{name.tobytes().hex()}".encode() for name in names)
     drawn = (hashlib.sha256(text).digest() for text in texts)
-    return np.argsort(np.fromiter(drawn, "S32", len(names)))
+    return np.argsort(np.fromiter(drawn, "S32", len(names)), kind="stable")
 
 
 def _fill(
@@ -302,13 +302,14 @@ def read_pinned(path: Path) -> pd.DataFrame:
         path: CSV with at least columns path, split, sha256 and group.
 
     Returns:
-        Those columns, as text.
+        Those columns, and label where the file has it, as text.
 
     Raises:
         UserError: the file is missing, or no such table, or contradicts itself.
     """
     try:
         columns = ["path", "split", "sha256", "group"]
+        columns += [name for name in pd.read_csv(path, nrows=0).columns if name == "label"]
         pinned = pd.concat(pieces(path, columns))[columns]
     except (OSError, ValueError) as error:
         raise UserError(

@@ -1,0 +1,157 @@
+"""What an image file is, what is wrong with it, and what is left without damaged metadata."""
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Literal
+
+from PIL import AvifImagePlugin, ImageCms, UnidentifiedImageError
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+DAMAGE = (  # what Pillow raises
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    ImageCms.PyCMSError,
+)
+# What a file without a photo is, by its beginning.
+_KINDS = [
+    (re.compile(pattern, re.DOTALL | re.IGNORECASE), kind)
+    for pattern, kind in (
+        (rb"version https://git-lfs", "not an image: Git LFS pointer; run `git lfs pull`"),
+        (rb"[\s\xef\xbb\xbf]*(<[?!][^>]*>\s*)*<svg", "unsupported format: SVG"),
+        (
+            rb"[\s\xef\xbb\xbf]*(<!doctype html|(<[?!][^>]*>\s*)*<(html|head|body))",
+            "not an image: HTML page",
+        ),
+        (rb"%PDF-", "not an image: PDF"),
+        (rb".{4}ftyp(hei[cxms]|hev[cxms]|mif[12].{4,40}hei[cx])", "unsupported format: HEIC"),
+        (rb".{4}ftypcrx |II\*\0.{4}CR|FUJIFILMCCD|IIRO|MMOR|IIU\0", "unsupported format: raw"),
+        (rb".{4}(ftyp(?!avi|mi[af])|moov|mdat)", "not an image: video"),
+        (rb"\x1a\x45\xdf\xa3|RIFF.{4}AVI|\0\0\x01[\xb3\xba]", "not an image: video"),
+        (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "unsupported format: JPEG 2000"),
+        (rb"\0\0\0\x0cJXL |\xff\x0a", "unsupported format: JPEG XL"),
+        (rb"8BPS", "unsupported format: Photoshop"),
+        (rb"\0\0[\x01\x02]\0", "unsupported format: ICO"),
+        (rb"P[1-7]\s", "unsupported format: PNM"),
+        (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b", "not an image: archive"),
+        (rb"\0+$", "not an image: nothing but zeros"),
+    )
+]
+_OURS = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|BM.{4}\0\0\0\0|II[*+]\0|MM\0[*+]|.{4}ftyp(avi|mi[af])",
+    re.DOTALL,
+)
+
+
+def reason(content: bytes, error: Exception) -> str:
+    """Say why a file cannot be used as an image.
+
+    Args:
+        content: all of the file.
+        error: what Pillow raised.
+    """
+    if not content:
+        return "empty file"
+    for pattern, kind in _KINDS:
+        if pattern.match(content[:1024]):
+            return kind
+    if not _OURS.match(content):
+        return "not an image"
+    if content[4:8] == b"ftyp" and not AvifImagePlugin.SUPPORTED:
+        return "unsupported format: AVIF"
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "truncated" in text.lower() or _is_cut(content):
+        return "damaged image: truncated file"
+    if content.startswith(b"\x89PNG") and not all(intact for _, _, intact in _chunks(content)):
+        return "damaged image: bad checksum"
+    if isinstance(error, UnidentifiedImageError):
+        return "damaged image: unreadable header"
+    return f"damaged image: {text}"
+
+
+def _is_cut(content: bytes) -> bool:
+    """Tell whether a file ends too early by its own account, where Pillow does not say so."""
+    if content.startswith(b"RIFF"):
+        return int.from_bytes(content[4:8], "little") + 8 > len(content)
+    if content.startswith(b"\x89PNG"):
+        return all(kind != b"IEND" for kind, _, _ in _chunks(content))
+    if content.startswith((b"II*", b"MM\0*")):
+        order: Literal["little", "big"] = "little" if content.startswith(b"II") else "big"
+        return int.from_bytes(content[4:8], order) + 2 > len(content)
+    if content[4:8] == b"ftyp":
+        begin, size = 0, 8
+        while size >= 8 and begin < len(content):
+            size = int.from_bytes(content[begin : begin + 4], "big")
+            begin += size
+        return begin > len(content)
+    return content.startswith(b"\xff\xd8") and b"\xff\xda" not in content
+
+
+def repaired(content: bytes, damage: Exception) -> Iterator[bytes]:
+    """Yield what is left of a file without the metadata that may have stopped Pillow."""
+    if content.startswith(b"\x89PNG"):
+        for kept in ((b"tRNS", b"eXIf", b"iCCP"), (b"tRNS", b"eXIf")):
+            needed = (
+                chunk
+                for kind, chunk, intact in _chunks(content)
+                if kind.isupper() or (kind in kept and intact)
+            )
+            yield content[:8] + b"".join(needed)
+    elif content.startswith(b"\xff\xd8") and isinstance(damage, UnidentifiedImageError):
+        yield _without_segments(content)
+    elif content[4:8] == b"ftyp":
+        yield re.sub(rb"(infe.{8})Exif", rb"\1none", content, flags=re.DOTALL)
+
+
+def _without_segments(content: bytes) -> bytes:
+    """Leave out a JPEG's comments and application segments but EXIF and Adobe's colour model."""
+    kept, begin = [content[:2]], 2
+    while content[begin : begin + 1] == b"\xff" and content[begin + 1 : begin + 2] != b"\xda":
+        end = begin + 2 + int.from_bytes(content[begin + 2 : begin + 4], "big")
+        segment = content[begin:end]
+        if not re.match(rb"\xff[\xe0\xe2-\xed\xef\xfe]|\xff\xee.{,13}$", segment, re.DOTALL):
+            kept.append(segment)
+        begin = end
+    return b"".join(kept) + content[begin:]
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Yield the chunks of a PNG file: the kind, all bytes, and whether the checksum is right."""
+    begin = 8
+    while begin < len(content):
+        size = 12 + int.from_bytes(content[begin : begin + 4], "big")
+        chunk = content[begin : begin + size]
+        checksum = zlib.crc32(chunk[4:-4]).to_bytes(4, "big")
+        yield chunk[4:8], chunk, len(chunk) == size and chunk[-4:] == checksum
+        begin += size
+
+
+def too_large(content: bytes, error: Exception) -> str:
+    """Say how large an image is that Pillow refuses to open for its size."""
+    if content.startswith(b"GIF8"):
+        return says_size(struct.unpack_from("<HH", content, 6))
+    if content[12:16] == b"VP8X":
+        wide, high = content[24:27], content[27:30]
+        return says_size(int.from_bytes(side, "little") + 1 for side in (wide, high))
+    for plugin in (JpegImageFile, PngImageFile, BmpImageFile, TiffImageFile):
+        with suppress(*DAMAGE), plugin(io.BytesIO(content)) as image:
+            return says_size(image.size)
+    return f"too large: {error}"
+
+
+def says_size(size: Iterable[int]) -> str:
+    """Return the reason of an image of too many pixels, width and height given."""
+    return "too large: {} x {} pixels".format(*size)
