@@ -24,7 +24,7 @@ MODELS = tuple(tracking.MODELS.values())
 
 
 def main() -> None:
-    """Write metrics/evaluate.json, metrics/report.json and plots/confusion/<model>.csv."""
+    """Write metrics/evaluate.json, metrics/report.json, plots/confusion/<model>[_pairs].csv."""
     params = parameters.load()
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     splits = {split: load_split(SPLITS / split) for split in ("validation", "test")}
@@ -34,6 +34,8 @@ def main() -> None:
         for name in MODELS:
             table = evaluation.confusions(answers[name]["test"], classes)
             artifacts.write_csv(Path(f"plots/confusion/{name}.csv"), table)
+            pairs = evaluation.confused_pairs(table)
+            artifacts.write_csv(Path(f"plots/confusion/{name}_pairs.csv"), pairs)
         scores = _each(answers, evaluation.scores)
         _add_unseen(scores, answers)
         reports = _each(answers, lambda given: evaluation.report(given, classes))

@@ -1,11 +1,20 @@
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
 from animals10 import drawing
 from animals10.arrays import Examples
-from animals10.evaluation import Answers, answer, calibration_error, confusions, report, scores
+from animals10.evaluation import (
+    Answers,
+    answer,
+    calibration_error,
+    confused_pairs,
+    confusions,
+    report,
+    scores,
+)
 from animals10.inference import Predictor
 
 # The study's confusion matrix: rows true, columns predicted.
@@ -33,12 +42,28 @@ def study() -> Answers:
     return Answers(np.eye(10, dtype="float32")[guesses] * 0.91 + 0.009, labels)
 
 
+def guesses(labels: list[int], predicted: list[int], classes: int) -> Answers:
+    return Answers(np.eye(classes, dtype="float32")[predicted] * 0.9 + 0.01, np.array(labels))
+
+
 def test_the_studys_confusions_give_the_studys_report(study: Answers) -> None:
     table = report(study, CLASSES)
     assert round(table["accuracy"], 2) == 0.75
     assert round(table["macro avg"]["f1-score"], 2) == 0.73
-    assert round(table["ragno"]["recall"], 2) == 0.94
-    assert table["gatto"]["support"] == 226
+    assert round(table["classes"]["ragno"]["recall"], 2) == 0.94
+    assert table["classes"]["gatto"]["support"] == 226
+
+
+def test_classes_named_like_averages_keep_their_rows() -> None:
+    names = ["accuracy", "macro avg", "weighted avg", "classes"]
+    table = report(guesses([0, 0, 1, 2, 3], [0, 1, 1, 2, 3], 4), names)
+    assert list(table["classes"]) == names
+    assert [row["support"] for row in table["classes"].values()] == [2, 1, 1, 1]
+    assert table["accuracy"] == 0.8
+    assert table["macro avg"] == pytest.approx(
+        {"precision": 3.5 / 4, "recall": 3.5 / 4, "f1-score": 10 / 12, "support": 5}
+    )
+    assert table["weighted avg"]["recall"] == pytest.approx(0.8)
 
 
 def test_scores_agree_with_the_confusions(study: Answers) -> None:
@@ -63,8 +88,47 @@ def test_loss_and_top3_by_hand() -> None:
     assert result["loss"] == pytest.approx(-(np.log(0.2) + np.log(0.1)) / 2, rel=1e-5)
 
 
-def test_a_class_that_no_example_has_does_not_break_the_scores() -> None:
-    assert scores(Answers(np.array([[0.9, 0.1]], "float32"), np.array([0])))["accuracy"] == 1
+def test_averages_are_over_the_classes_that_have_examples() -> None:
+    answers = guesses([0, 0, 1, 1], [0, 0, 1, 2], 4)  # one is taken for a class without examples
+    expected = (1 + 2 / 3) / 2
+    assert scores(answers)["macro_f1"] == pytest.approx(expected)
+    assert scores(answers)["weighted_f1"] == pytest.approx(expected)
+    table = report(answers, ["a", "b", "c", "d"])
+    assert table["macro avg"]["f1-score"] == pytest.approx(expected)
+    assert table["weighted avg"]["f1-score"] == pytest.approx(expected)
+    assert set(table["classes"]["c"].values()) == set(table["classes"]["d"].values()) == {0}
+
+
+def test_some_rows_have_scores_of_their_own(study: Answers) -> None:
+    rows = study.labels == 3
+    some = Answers(study.probabilities[rows], study.labels[rows])
+    assert scores(some)["accuracy"] == pytest.approx(257 / 296)
+    assert scores(some)["macro_f1"] == pytest.approx(2 * 257 / (257 + 296))
+
+
+def test_the_most_confused_pairs_come_first(study: Answers) -> None:
+    pairs = confused_pairs(confusions(study, CLASSES))
+    assert len(pairs) == 25
+    wrong = np.sort(STUDY[~np.eye(10, dtype=bool)])[::-1]
+    assert pairs["count"].tolist() == wrong[:25].tolist()
+    assert pairs.iloc[0].to_dict() == {
+        "actual": CLASSES[9],
+        "predicted": CLASSES[8],
+        "count": 52,
+        "fraction": pytest.approx(52 / STUDY[9].sum()),
+    }
+    # Of equal counts, that of the smaller class comes first.
+    ties = pairs[pairs["count"] == 42]
+    assert ties["actual"].tolist() == [CLASSES[5], CLASSES[0]]
+    assert ties["fraction"].is_monotonic_decreasing
+
+
+def test_pairs_of_two_classes_and_of_none() -> None:
+    table = pd.DataFrame({"actual": ["NA", "NA", "1"], "predicted": ["1", "NA", "1"]})
+    assert (
+        confused_pairs(table).to_csv(index=False) == "actual,predicted,count,fraction\nNA,1,1,0.5\n"
+    )
+    assert confused_pairs(table[1:]).to_csv(index=False) == "actual,predicted,count,fraction\n"
 
 
 def test_calibration_by_hand() -> None:

@@ -11,6 +11,7 @@ from animals10.arrays import Batches, Examples
 from animals10.inference import Predictor
 
 _BINS = 15
+_COLUMNS = ("precision", "recall", "f1-score", "support")
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,12 @@ def scores(answers: Answers) -> dict[str, float]:
     """Compute the metrics that models are compared by.
 
     Args:
-        answers: of one model on one split.
+        answers: of one model on one split, or on some rows of it, at least one.
 
     Returns:
-        accuracy, loss (mean cross-entropy in nats), macro_f1, weighted_f1, top3_accuracy, and ece
-        (expected calibration error, see `calibration_error`).
+        accuracy, loss (mean cross-entropy in nats), macro_f1 (the mean over the classes that have
+        examples), weighted_f1, top3_accuracy, and ece (expected calibration error, see
+        `calibration_error`).
     """
     labels, probabilities = answers.labels, answers.probabilities.astype("float64")
     probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -57,18 +59,22 @@ def scores(answers: Answers) -> dict[str, float]:
     return {
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
         "loss": float(metrics.log_loss(labels, probabilities, labels=classes)),
-        "macro_f1": _f1(labels, predicted, classes, "macro"),
-        "weighted_f1": _f1(labels, predicted, classes, "weighted"),
+        "macro_f1": _averages(labels, predicted, "macro")["f1-score"],
+        "weighted_f1": _averages(labels, predicted, "weighted")["f1-score"],
         # scikit-learn's top_k_accuracy_score refuses two classes.
         "top3_accuracy": float((ranked == labels[:, None]).any(axis=1).mean()),
         "ece": calibration_error(probabilities, labels),
     }
 
 
-def _f1(labels: np.ndarray, predicted: np.ndarray, classes: np.ndarray, average: str) -> float:
-    return float(
-        metrics.f1_score(labels, predicted, labels=classes, average=average, zero_division=0)
+def _averages(labels: np.ndarray, predicted: np.ndarray, average: str) -> dict[str, float]:
+    """Average over the classes that have examples: of others, recall and F1 mean nothing."""
+    present = np.unique(labels)
+    *values, _ = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=present, average=average, zero_division=0
     )
+    named = zip(_COLUMNS, [*values, len(labels)], strict=True)
+    return {name: float(value) for name, value in named}
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -99,17 +105,21 @@ def report(answers: Answers, classes: list[str]) -> dict[str, Any]:
         classes: names in the order of the labels.
 
     Returns:
-        scikit-learn's classification report as a dictionary.
+        `classes`, a row by name for every class, with zeros for one that has no examples; apart
+        from them, as a class may be named like these: `accuracy`, and the rows `macro avg` and
+        `weighted avg` over the classes that have examples.
     """
-    result: dict[str, Any] = metrics.classification_report(
-        answers.labels,
-        answers.probabilities.argmax(axis=1),
-        labels=np.arange(len(classes)),
-        target_names=classes,
-        output_dict=True,
-        zero_division=0,
+    labels, predicted = answers.labels, answers.probabilities.argmax(axis=1)
+    columns = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=np.arange(len(classes)), zero_division=0
     )
-    return result
+    rows = pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True))).to_dict("records")
+    return {
+        "classes": dict(zip(classes, rows, strict=True)),
+        "accuracy": float(metrics.accuracy_score(labels, predicted)),
+        "macro avg": _averages(labels, predicted, "macro"),
+        "weighted avg": _averages(labels, predicted, "weighted"),
+    }
 
 
 def confusions(answers: Answers, classes: list[str]) -> pd.DataFrame:
@@ -122,6 +132,25 @@ def confusions(answers: Answers, classes: list[str]) -> pd.DataFrame:
     Returns:
         Columns actual and predicted, class names, in the order of the examples.
     """
-    names = np.array(classes)
+    names = np.array(classes, object)  # else each row is as long as the longest name
     predicted = answers.probabilities.argmax(axis=1)
     return pd.DataFrame({"actual": names[answers.labels], "predicted": names[predicted]})
+
+
+def confused_pairs(table: pd.DataFrame, most: int = 25) -> pd.DataFrame:
+    """List the classes that are mistaken for each other most often.
+
+    Args:
+        table: as `confusions` returns it.
+        most: rows to return.
+
+    Returns:
+        Columns actual, predicted, count (examples of the one that were taken for the other), and
+        fraction (of the examples of the actual class); the highest counts first.
+    """
+    sizes = table["actual"].value_counts()
+    wrong = table[table["actual"] != table["predicted"]]
+    pairs = wrong.groupby(["actual", "predicted"]).size().rename("count").reset_index()
+    pairs["fraction"] = pairs["count"] / sizes.loc[pairs["actual"]].to_numpy()
+    order = {"count": False, "fraction": False, "actual": True, "predicted": True}
+    return pairs.sort_values([*order], ascending=[*order.values()], ignore_index=True)[:most]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from animals10 import plots
+from animals10 import evaluation, plots
 from animals10.store import flat
 from animals10.tracking import MODELS, Record
 
@@ -18,7 +18,9 @@ FILES = [
 
 
 def log_evaluation(record: Record, folder: Path = Path()) -> None:
-    """Log the scores, to the experiment's run as well, and the confusion matrices as pictures.
+    """Log the scores, to the experiment's run as well, and what each model confuses.
+
+    That is the confusion matrix as a picture and a table of the most confused pairs of classes.
 
     Args:
         record: of the stage.
@@ -34,5 +36,8 @@ def log_evaluation(record: Record, folder: Path = Path()) -> None:
         )
         figure = plots.confusion_figure(table, classes, f"{model}, on test")
         record.client.log_figure(record.run_id, figure, f"plots/confusion/{model}.png")
+        # From the table, since earlier commits, which `make sync` records, have no file of it.
+        pairs = evaluation.confused_pairs(table).to_csv(index=False, float_format="%.6f")
+        record.client.log_text(record.run_id, pairs, f"plots/confusion/{model}_pairs.csv")
     record.log_files(FILES, folder)
     record.complete(folder / "metrics/evaluate.json")

@@ -59,16 +59,18 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path) -> None
         assert list(history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr"]
         confusion = pd.read_csv(project / f"plots/confusion/{model}.csv")
         assert list(confusion) == ["actual", "predicted"]
+        pairs = (project / f"plots/confusion/{model}_pairs.csv").read_text()
+        assert pairs.startswith("actual,predicted,count,fraction\n")
+        (logged,) = (project / "mlruns").glob(f"**/plots/confusion/{model}_pairs.csv")
+        assert logged.read_text() == pairs
         agreed = (confusion["actual"] == confusion["predicted"]).mean()
         assert agreed == pytest.approx(scores[model]["test"]["accuracy"], abs=1e-6)
     rounds = json.loads((project / "metrics/finetune.json").read_text())
     assert {"round_1", "round_2", "parameters"} == set(rounds)
     report = json.loads((project / "metrics/report.json").read_text())
-    assert report["cnn"]["test"]["gatto"]["support"] == 1
-    assert pd.read_csv(project / "data/_stages/fetch/rejected.csv").columns.tolist() == [
-        "path",
-        "reason",
-    ]
+    assert report["cnn"]["test"]["classes"]["gatto"]["support"] == 1
+    rejected = pd.read_csv(project / "data/_stages/fetch/rejected.csv")
+    assert rejected.columns.tolist() == ["path", "reason"]
 
 
 def test_the_comparison_is_printed(project: Path) -> None:
