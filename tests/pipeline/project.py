@@ -20,6 +20,7 @@ CODE = (
     "dvc.yaml",
     "params.yaml",
     ".dvc/config",
+    ".dvc/plots",
     ".dvcignore",
     ".gitignore",
 )

@@ -103,6 +103,9 @@ def test_the_page_of_plots_is_made(project: Path, tmp_path: Path) -> None:
     page = (tmp_path / "page" / "index.html").read_text()
     for title in ("Images per class", "Scratch CNN: loss", "confusion on test"):
         assert title in page
+    # Of 1,000 classes, a browser draws neither a million empty cells nor 1,000 names.
+    assert '"impute"' not in page
+    assert page.count('"labelOverlap"') == 2 * 3 + 1
 
 
 def test_the_run_is_recorded_as_a_parent_with_its_stages(project: Path) -> None:
