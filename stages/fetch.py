@@ -26,7 +26,8 @@ def main() -> None:
     # First and apart, as Keras, which checks them, takes memory that the photos then have.
     parallel.apart(weights.provide, params.backbone, OUT / "weights")
     with open_source(params.fetch, params.seed) as entries:
-        photos = judge(entries, params.fetch.smallest_side, verdicts, members)
+        smallest, largest = params.fetch.smallest_side, params.fetch.largest_pixels
+        photos = judge(entries, smallest, verdicts, members, largest)
         begins = artifacts.write_zip(OUT / "photos.zip", photos)
     kept = pd.DataFrame(verdicts.photos, columns=Photo._fields).assign(begin=begins)
     rejected = pd.DataFrame(sorted(verdicts.rejected), columns=["path", "reason"])

@@ -110,7 +110,7 @@ def test_every_other_file_is_rejected_with_a_reason() -> None:
     kept, rejected = fetch(two_classes() | bad)
     assert kept == two_classes()
     assert rejected["cat/a.jpg"] == "empty file"
-    assert rejected["cat/b.jpg"] == "not an image"
+    assert rejected["cat/b.jpg"] == "not an image: HTML page"
     assert rejected["dog/c.jpg"].startswith("damaged image")
     assert rejected["notes.txt"] == "not in a class folder"
 
@@ -222,6 +222,6 @@ def test_files_that_are_no_photos_are_counted_by_reason() -> None:
     verdicts = Verdicts()
     list(judge(entries, 24, verdicts))
     told = summary(verdicts)[-1]
-    assert told.startswith("4 files are no usable photos: 2 not an image, ")
+    assert told.startswith("4 files are no usable photos: 2 not an image: HTML page; ")
     assert "1 empty file" in told
     assert "1 not in a class folder" in told

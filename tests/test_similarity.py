@@ -116,7 +116,7 @@ def test_identical_files_take_little_memory() -> None:
 
 
 def decided(photos: pd.DataFrame, pinned: pd.DataFrame, bits: int | None, seed: int) -> Any:
-    grouped = add_groups(photos, hashes(photos), pinned, bits)
+    grouped = add_groups(photos.assign(split=""), hashes(photos), pinned, bits)
     return pd.concat(named(assign(*grouped[:3], 0.2, 0.2, seed), grouped.names, rows=7))
 
 
@@ -223,7 +223,7 @@ def made(looks: np.ndarray, labels: list[str]) -> pd.DataFrame:
 
 def assert_split_well(photos: pd.DataFrame) -> Grouped:
     """Check each class's fractions, and that only identical files bring classes together."""
-    grouped = add_groups(photos, hashes(photos), NONE, 56)
+    grouped = add_groups(photos.assign(split=""), hashes(photos), NONE, 56)
     splits = assign(*grouped[:3], 0.15, 0.15, seed=42)
     for _, members in splits.groupby("label"):
         fractions = members["split"].value_counts(normalize=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, NoReturn
@@ -12,11 +12,13 @@ from tqdm import tqdm
 from animals10 import layouts, manifest
 from animals10.archives import Entry
 from animals10.errors import UserError
-from animals10.images import ImageError, decode
+from animals10.images import ImageError, examine
 from animals10.layouts import Member
 from animals10.parallel import chunks, in_order
+from animals10.parameters import LargestPixels
 from animals10.similarity import SIDE, fingerprint
 
+_SHOWN = 50  # classes; a terminal takes no more
 LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger
 
 
@@ -43,6 +45,7 @@ class Verdicts:
     photos: list[Photo] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)  # (path, reason)
     hashes: list[tuple[str, str]] = field(default_factory=list)  # (class, sha256) of all files read
+    notes: list[tuple[str, str]] = field(default_factory=list)  # (path, note) of photos that pass
 
 
 def judge(
@@ -50,6 +53,7 @@ def judge(
     smallest: int,
     verdicts: Verdicts,
     members: dict[str, Member] | None = None,
+    largest: LargestPixels | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the photos among the files of a source.
 
@@ -62,6 +66,7 @@ def judge(
         smallest: pixels that the shorter side of a photo must have.
         verdicts: filled while the photos are yielded.
         members: of a manifest (`manifest.read`), if there is one.
+        largest: pixels that a photo may have.
 
     Yields:
         (name, the file's bytes unchanged), sorted by name.
@@ -73,10 +78,11 @@ def judge(
     candidates = _classified(entries, members, verdicts)
     of = {name: member for name, _, member in candidates}
     files = [(name, entry) for name, entry, _ in candidates if not name.endswith("/")]
-    examine = partial(_examine, smallest=smallest)
+    work = partial(_examine, smallest=smallest, largest=largest or LargestPixels())
     with tqdm(total=len(files), desc="fetch", unit="file", disable=None) as bar:
-        for (name, content), (sha256, looks) in in_order(examine, _read(files, verdicts, bar)):
+        for (name, content), (sha256, looks, notes) in in_order(work, _read(files, verdicts, bar)):
             label, split, group = of[name]
+            verdicts.notes += [(name, note) for note in notes]
             verdicts.hashes.append((label, sha256))
             if isinstance(looks, str):
                 verdicts.rejected.append((name, looks))
@@ -106,14 +112,17 @@ def _read(
         bar.update(len(chunk))
 
 
-def _examine(file: tuple[str, bytes], smallest: int) -> tuple[str, tuple[str, str] | str]:
-    """Return a file's sha256, and what it looks like or the reason why it is no photo."""
+def _examine(
+    file: tuple[str, bytes], smallest: int, largest: LargestPixels
+) -> tuple[str, tuple[str, str] | str, tuple[str, ...]]:
+    """Return a file's sha256, what it looks like or why it is no photo, and notes."""
     _, content = file
     sha256 = hashlib.sha256(content).hexdigest()
     try:
-        return sha256, fingerprint(decode(content, SIDE, smallest))
+        image, notes = examine(content, SIDE, smallest, largest.jpeg, largest.other)
     except ImageError as error:
-        return sha256, str(error)
+        return sha256, str(error), ()
+    return sha256, fingerprint(image), notes
 
 
 def _classified(
@@ -168,12 +177,25 @@ def _require_classes(members: dict[str, Member], verdicts: Verdicts) -> None:
 def summary(verdicts: Verdicts) -> list[str]:
     """Say how many photos each class has, and how many files were rejected for which reason."""
     counts = Counter(photo.label for photo in verdicts.photos)
-    lines = ["; ".join(f"{label} {count}" for label, count in sorted(counts.items()))]
+    shown = "; ".join(f"{label} {count}" for label, count in sorted(counts.items())[:_SHOWN])
+    more = f"; … ({len(counts):,} classes)" if len(counts) > _SHOWN else ""
+    lines = [shown + more]
     if splits := Counter(photo.split for photo in verdicts.photos if photo.split):
         given = ", ".join(f"{count:,} {split}" for split, count in sorted(splits.items()))
         lines.append(f"the data set gives its own split: {given}")
+    if verdicts.notes:
+        lines.append(f"photos with a flaw: {_counted(note for _, note in verdicts.notes)}")
     if verdicts.rejected:
-        reasons = Counter(reason.partition(":")[0] for _, reason in verdicts.rejected)
-        shown = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-        lines.append(f"{len(verdicts.rejected):,} files are no usable photos: {shown}")
+        reasons = _counted(_kind(reason) for _, reason in verdicts.rejected)
+        lines.append(f"{len(verdicts.rejected):,} files are no usable photos: {reasons}")
     return lines
+
+
+def _kind(reason: str) -> str:
+    """Return a reason without what differs from file to file, as sizes do."""
+    kind, _, detail = reason.partition(":")
+    return reason if kind in ("not an image", "unsupported format") and detail else kind
+
+
+def _counted(texts: Iterable[str]) -> str:
+    return "; ".join(f"{count:,} {text}" for text, count in Counter(texts).most_common())

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from animals10 import errors
 
-_MOST = 4  # processes, however many cores there are: to decode a photo may take 0.5 GiB
+_MOST = 4  # processes, however many cores there are: to decode a photo may take 0.8 GiB
 _SHARE = 16  # items that a process takes at once
 _CHUNK_ITEMS, _CHUNK_BYTES = 256, 64 * 2**20
 _STOPS = (signal.SIGINT, signal.SIGTERM)

@@ -149,7 +149,7 @@ def _draw(
     drawn = [group for group in _order(groups.names, seed) if not groups.splits[group]]
     for group in drawn:
         members = Counter(groups.labels[group])
-        fitting = [split for split in shares if _fits(members, split, counts, wanted)]
+        fitting = [split for split in shares if _fits(members, split, counts, wanted, totals)]
         groups.splits[group] = (*fitting, "train")[0]
         for label, count in members.items():
             counts[label, groups.splits[group]] += count
@@ -163,10 +163,16 @@ def _fits(
     split: str,
     counts: Counter[tuple[str, str]],
     wanted: dict[tuple[str, str], int],
+    totals: Counter[str],
 ) -> bool:
-    """Tell whether a group brings the counts of its labels nearer to what is wanted of a split."""
+    """Tell whether a group brings the counts of its labels nearer to what is wanted of a split.
+
+    By at most a fortieth of the class beyond, since a large group could else bring much more.
+    """
     return all(
-        counts[label, split] + count / 2 <= wanted[label, split] for label, count in members.items()
+        counts[label, split] + count / 2 <= wanted[label, split]
+        and counts[label, split] + count <= wanted[label, split] + totals[label] // 40
+        for label, count in members.items()
     )
 
 
