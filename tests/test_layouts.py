@@ -90,6 +90,13 @@ def test_an_unlabelled_split_is_listed_and_left_out(test: str) -> None:
     assert rejected == dict.fromkeys(files(test), f"unlabelled: {top} has no class folders")
 
 
+def test_documents_within_a_split_are_no_class() -> None:
+    stray = ["train/README", "train/notes/a.txt", "labels.csv"]
+    members, rejected = read([*files("train/cat", "train/dog", "test/cat"), *stray])
+    assert rejected == dict.fromkeys(stray, "not in a class folder")
+    assert {member.label for member in members.values()} == {"cat", "dog"}
+
+
 def test_a_class_that_a_split_lacks_is_no_mistake() -> None:
     members, _ = read(files("train/cat", "train/dog", "test/cat"))
     assert Member("cat", "test") in members.values()

@@ -319,7 +319,7 @@ def test_too_few_photos_name_the_parameter_that_joins_them() -> None:
     table = photos(cat=30, dog=30)
     table["group"] = table["sha256"]
     table.loc[:29, "group"] = table["group"][:2].tolist() * 15
-    with pytest.raises(UserError, match=r"'cat' has 2 different .*of its 30, split\.near_dup"):
+    with pytest.raises(UserError, match=r"'cat' has 2 different .*split\.near_duplicates .*its 30"):
         split(table)
 
 

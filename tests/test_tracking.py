@@ -27,8 +27,9 @@ from animals10.training import compile_model
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]) -> Path:
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "splits.csv").write_text("path,label,split,sha256,group\n")
+    (tmp_path / "data/_stages/split").mkdir(parents=True)
+    splits = "path,label,split,sha256,group\n"
+    (tmp_path / "data/_stages/split/splits.csv").write_text(splits)
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "split.json").write_text('{"train": 7}')
     stage = {"deps": ["data/_stages/fetch/photos.zip", "code.py"], "params": ["seed"]}
@@ -126,7 +127,7 @@ def test_a_temporary_copy_logs_to_the_projects_store(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = project / ".dvc" / "tmp" / "exps" / "copy"
-    (copy / "data").mkdir(parents=True)
+    (copy / "data/_stages/split").mkdir(parents=True)
     for name in ("data/_stages/split/splits.csv", "params.yaml", "dvc.yaml", "code.py"):
         (copy / name).write_text((project / name).read_text())
     monkeypatch.chdir(copy)
@@ -263,7 +264,7 @@ def test_a_training_leaves_its_files_curves_and_model(
     facts = loaded.metadata.metadata
     assert {"code", "data", "parameters", "revision", "machine", "versions"} <= set(facts)
     assert (facts["params"], facts["photos"]) == (values, {"train": 7})
-    splits = (project / "data" / "splits.csv").read_bytes()
+    splits = (project / "data/_stages/split/splits.csv").read_bytes()
     assert facts["splits_sha256"] == hashlib.sha256(splits).hexdigest()
     expected = keras.saving.load_model(project / "models/cnn.keras").predict(example, verbose=0)
     np.testing.assert_allclose(loaded.predict(example), expected, rtol=1e-5)

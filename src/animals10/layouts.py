@@ -293,14 +293,15 @@ def _read_splits(tree: _Tree, splits: dict[str, str], layout: Layout) -> None:
     if not classes:
         raise _no_classes(f"folders of splits ({', '.join(sorted(splits))}){_detection(tree)}")
     for top, split in splits.items():
+        labelled = classes if split != "unlabelled" else set()
         for name in (f"{top}/{below}" for below in tree.tops[top]):
             label, slash, _ = name.removeprefix(inside[top]).partition("/")
-            if not inside[top] or split == "unlabelled":
-                layout.rejected[name] = f"unlabelled: {top} has no class folders"
-            elif not slash or not name.startswith(inside[top]):
+            if slash and label in labelled:
+                layout.members[name] = Member(label, split)
+            elif inside[top] and labelled:
                 layout.rejected[name] = "not in a class folder"
             else:
-                layout.members[name] = Member(label, split)
+                layout.rejected[name] = f"unlabelled: {top} has no class folders"
 
 
 def _unwrapped(top: str, tree: _Tree, classes: set[str]) -> tuple[str, dict[str, list[str]]]:

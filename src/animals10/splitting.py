@@ -167,7 +167,7 @@ def _fits(
 ) -> bool:
     """Tell whether a group brings the counts of its labels nearer to what is wanted of a split.
 
-    By at most a fortieth of the class beyond, since a large group could else bring much more.
+    And by at most a fortieth of the class beyond that: a large group could bring much more.
     """
     return all(
         counts[label, split] + count / 2 <= wanted[label, split]
@@ -200,8 +200,13 @@ def _fill(
         )
     ]
     if movable:
-        group = min(
-            movable, key=lambda group: (len(groups.labels[group]), groups.names[group].tobytes())
+        group = min(  # one of train's, if it can: the other splits have what they should
+            movable,
+            key=lambda group: (
+                groups.splits[group] != "train",
+                len(groups.labels[group]),
+                groups.names[group].tobytes(),
+            ),
         )
         for name, count in Counter(groups.labels[group]).items():
             counts[name, groups.splits[group]] -= count
@@ -218,11 +223,15 @@ def _require_all_splits(photos: pd.DataFrame, pinned: pd.DataFrame, splits: list
                 "photos where they were; add photos, or remove some of the class from that file"
             )
         if missing:
+            different = members["group"].nunique()
+            copies = (
+                f" (split.near_duplicates takes the rest of its {len(members):,} for copies: give "
+                "fewer bits, or null for identical files alone)"
+            )
             raise UserError(
-                f"class {label!r} has {members['group'].nunique()} different photo(s), too few for "
-                f"one in each of {', '.join(splits)} (of its {len(members):,}, "
-                "split.near_duplicates takes the rest for copies); add photos, remove the class, "
-                "or give fewer bits (null: identical files alone)"
+                f"class {label!r} has {different} different photo(s), too few for one in each of "
+                f"{', '.join(splits)}{copies * (different < len(members))}; add photos, or remove "
+                "the class"
             )
 
 
