@@ -25,7 +25,7 @@ def main() -> None:
     members = manifest.read(table) if table else None
     # First and apart, as Keras, which checks them, takes memory that the photos then have.
     parallel.apart(weights.provide, params.backbone, OUT / "weights")
-    with open_source(params.fetch, params.seed) as entries:
+    with open_source(params.fetch) as entries:
         smallest, largest = params.fetch.smallest_side, params.fetch.largest_pixels
         photos = judge(entries, smallest, verdicts, members, largest)
         begins = artifacts.write_zip(OUT / "photos.zip", photos)

@@ -36,7 +36,7 @@ def main() -> None:
         labels = splits["label"][chosen].map(classes.index).to_numpy()
         places = photos.places(FETCHED / "photos.csv", chosen)
         decoding.write_split(OUT / split, FETCHED / "photos.zip", labels, places, params.image_size)
-    _write_plots(classes, params.seed)
+    _write_plots(classes, params.split.seed)
 
 
 def _decide(params: parameters.Parameters) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def _decide(params: parameters.Parameters) -> pd.DataFrame:
             f"split.near_duplicates = {threshold} may be high for such pictures"
         )
     shares = params.split.validation, params.split.test
-    splits = splitting.assign(table, pinned, names, *shares, params.seed)
+    splits = splitting.assign(table, pinned, names, *shares, params.split.seed)
     artifacts.write_pieces(OUT / "splits.csv", splitting.named(splits, names))
     straddling = splitting.straddling(splits)
     artifacts.write_pieces(OUT / "duplicates.csv", splitting.named(straddling, names))

@@ -68,10 +68,15 @@ def test_a_folder_and_archives_of_it_give_the_same_bytes(photos: Path, tmp_path:
     results = set()
     for source in (photos, tmp_path / "a.zip", tmp_path / "b.tar.gz"):
         fetch = Fetch(
-            source=str(source), manifest=None, images_per_class=3, sha256=None, smallest_side=24
+            source=str(source),
+            manifest=None,
+            seed=1,
+            images_per_class=3,
+            sha256=None,
+            smallest_side=24,
         )
         verdicts = Verdicts()
-        with open_source(fetch, seed=1) as entries:
+        with open_source(fetch) as entries:
             artifacts.write_zip(tmp_path / "photos.zip", judge(entries, 24, verdicts))
         content = (tmp_path / "photos.zip").read_bytes()
         results.add((content, tuple(verdicts.photos), tuple(verdicts.rejected)))
@@ -86,9 +91,9 @@ def test_the_users_files_are_left_as_they_are(photos: Path) -> None:
     (photos / "cat" / "broken.jpg").write_bytes(b"<html>")
     before = state()
     fetch = Fetch(
-        source=str(photos), manifest=None, images_per_class=3, sha256=None, smallest_side=24
+        source=str(photos), manifest=None, seed=1, images_per_class=3, sha256=None, smallest_side=24
     )
-    with open_source(fetch, seed=1) as entries:
+    with open_source(fetch) as entries:
         list(judge(entries, 24, Verdicts()))
     assert state() == before
 

@@ -14,7 +14,9 @@ from animals10 import sources
 from animals10.errors import UserError
 from animals10.parameters import Fetch
 
-FETCH = Fetch(source="kaggle", manifest=None, images_per_class=3, sha256=None, smallest_side=1)
+FETCH = Fetch(
+    source="kaggle", manifest=None, seed=1, images_per_class=3, sha256=None, smallest_side=1
+)
 
 
 class Kaggle(http.server.BaseHTTPRequestHandler):
@@ -72,7 +74,7 @@ def kaggle(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Kaggl
 
 
 def names() -> set[str]:
-    with sources.open_source(FETCH, seed=1) as entries:
+    with sources.open_source(FETCH) as entries:
         return {entry.name for entry in entries if not entry.name.endswith("/")}
 
 

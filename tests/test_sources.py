@@ -19,11 +19,12 @@ def contents(
     fetch = Fetch(
         source=source,
         manifest=None,
+        seed=seed,
         images_per_class=images_per_class,
         sha256=sha256,
         smallest_side=1,
     )
-    with open_source(fetch, seed) as entries:
+    with open_source(fetch) as entries:
         return {entry.name: entry.read() for entry in entries if not entry.name.endswith("/")}
 
 
@@ -66,11 +67,12 @@ def test_a_download_is_kept_when_its_user_fails(server: str, archive: Path) -> N
     fetch = Fetch(
         source=f"{server}/photos.zip",
         manifest=None,
+        seed=1,
         images_per_class=3,
         sha256=None,
         smallest_side=1,
     )
-    with pytest.raises(ZeroDivisionError), open_source(fetch, seed=1):
+    with pytest.raises(ZeroDivisionError), open_source(fetch):
         raise ZeroDivisionError
     assert list((archive.parent / ".downloads").glob("*.archive"))
 
@@ -146,9 +148,9 @@ def test_a_broken_link_and_a_pipe_are_no_files(photos: Path) -> None:
     (photos / "cat" / "gone.jpg").symlink_to("nowhere.jpg")
     os.mkfifo(photos / "cat" / "pipe.jpg")
     fetch = Fetch(
-        source=str(photos), manifest=None, images_per_class=3, sha256=None, smallest_side=1
+        source=str(photos), manifest=None, seed=1, images_per_class=3, sha256=None, smallest_side=1
     )
-    with open_source(fetch, seed=1) as entries:
+    with open_source(fetch) as entries:
         for name in ("cat/gone.jpg", "cat/pipe.jpg"):
             (entry,) = [entry for entry in entries if entry.name == name]
             with pytest.raises(OSError, match="a broken link, or no ordinary file"):

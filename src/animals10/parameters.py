@@ -15,6 +15,7 @@ from animals10.errors import UserError
 # YAML reads 1e-4 as text, so floats alone are converted; everything else must have its type.
 Float = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 Share = Annotated[Float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[Float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -70,6 +71,7 @@ class Fetch(Block):
     source: Annotated[str, Field(min_length=1)]
     manifest: Annotated[str, Field(min_length=1)] | None
     images_per_class: Annotated[int, Field(ge=3, le=100_000)]
+    seed: Seed
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None
     smallest_side: Count
     largest_pixels: LargestPixels = LargestPixels()
@@ -91,6 +93,7 @@ class Split(Block):
     validation: Annotated[Share, Field(gt=0)]
     test: Annotated[Share, Field(gt=0)]
     pinned: Annotated[str, Field(min_length=1)]
+    seed: Seed
     near_duplicates: Annotated[int, Field(ge=0, le=128)] | None
 
     @model_validator(mode="after")
@@ -208,7 +211,7 @@ class Finetune(Training):
 class Parameters(Block):
     """All of params.yaml."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     image_size: Annotated[int, Field(ge=32, le=1024)]
     fetch: Fetch
     split: Split

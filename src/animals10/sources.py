@@ -29,12 +29,11 @@ TRIES = 5
 
 
 @contextmanager
-def open_source(fetch: Fetch, seed: int) -> Iterator[list[Entry]]:
+def open_source(fetch: Fetch) -> Iterator[list[Entry]]:
     """Open a source of photos.
 
     Args:
         fetch: where it is; a relative path is one from the user's project.
-        seed: of the drawn sample.
 
     Yields:
         The entries, in an order that is always the same.
@@ -43,7 +42,7 @@ def open_source(fetch: Fetch, seed: int) -> Iterator[list[Entry]]:
         UserError: the source does not exist, is no archive, or cannot be downloaded.
     """
     if fetch.source == "sample":
-        yield _sample(fetch.images_per_class, seed)
+        yield _sample(fetch.images_per_class, fetch.seed)
     elif fetch.source == "kaggle":
         yield list_folder(_download_kaggle())
     elif _is_url(fetch.source):
