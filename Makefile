@@ -30,6 +30,7 @@ params: $(READY) ## check params.yaml
 	@python -m animals10 params
 
 refetch: params ## read again what a URL, Kaggle or Keras gives, when it changed there
+	dvc repro check
 	dvc repro --force --single-item fetch
 	dvc repro split
 	dvc repro --force --single-item embed

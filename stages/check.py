@@ -12,11 +12,17 @@ from pathlib import Path
 
 from animals10 import artifacts, inputs, parameters
 
+OUT = Path("data/_stages/check/inputs.json")
+
 
 def main() -> None:
     """Write data/_stages/check/inputs.json."""
-    found = inputs.require(parameters.load())
-    artifacts.write_json(Path("data/_stages/check/inputs.json"), inputs.digests(found))
+    params = parameters.load()
+    recorded = inputs.read_recorded(OUT, params)
+    found = inputs.require(params, recorded)
+    for key in sorted(recorded.keys() - found.keys()):
+        print(f"what {key} names is not here; what was read of it before is kept")
+    artifacts.write_json(OUT, recorded | inputs.digests(found))
 
 
 if __name__ == "__main__":

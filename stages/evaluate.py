@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from animals10 import artifacts, evaluation, parameters, resuming, tracking
@@ -37,7 +38,10 @@ def main() -> None:
             pairs = evaluation.confused_pairs(table)
             artifacts.write_csv(Path(f"plots/confusion/{name}_pairs.csv"), pairs)
         scores = _each(answers, evaluation.scores)
-        _add_unseen(scores, answers)
+        unseen = _unseen()
+        for name in MODELS if unseen.any() and not unseen.all() else ():
+            rest = evaluation.chosen(answers[name]["test"], unseen)
+            scores[name]["test_without_duplicates"] = evaluation.scores(rest)
         reports = _each(answers, lambda given: evaluation.report(given, classes))
         artifacts.write_json(Path("metrics/evaluate.json"), scores)
         artifacts.write_json(Path("metrics/report.json"), reports)
@@ -45,18 +49,14 @@ def main() -> None:
     resuming.forget_saved()
 
 
-def _add_unseen(scores: dict[str, dict[str, Any]], answers: dict[str, dict[str, Answers]]) -> None:
-    """Add figures of the test photos without near-duplicates in other splits, if some have them."""
+def _unseen() -> np.ndarray:
+    """Tell which test photos have no near-duplicate in another split."""
     splits, straddling = (
         pd.read_csv(SPLITS / name, usecols=["path", "split"], dtype=str, keep_default_na=False)
         for name in ("splits.csv", "duplicates.csv")
     )
-    unseen = ~splits["path"][splits["split"] == "test"].isin(straddling["path"]).to_numpy()
-    if unseen.any() and not unseen.all():
-        for name, of_model in answers.items():
-            test = of_model["test"]
-            rest = Answers(test.probabilities[unseen], test.labels[unseen])
-            scores[name]["test_without_duplicates"] = evaluation.scores(rest)
+    test = splits["path"][splits["split"] == "test"]
+    return ~test.isin(straddling["path"]).to_numpy()
 
 
 def _ask(name: str, splits: dict[str, Examples]) -> dict[str, Answers]:

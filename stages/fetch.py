@@ -16,7 +16,7 @@ OUT = Path("data/_stages/fetch")
 
 
 def main() -> None:
-    """Write photos.zip, photos.csv, rejected.csv and weights, and the metrics."""
+    """Write photos.zip, photos.csv, notes.csv, rejected.csv, weights and the metrics."""
     params = parameters.load()
     if params.backbone.weights == "sample" and params.fetch.source != "sample":
         print("backbone.weights = sample knows drawings; for photos give imagenet or a file")
@@ -33,13 +33,15 @@ def main() -> None:
     rejected = pd.DataFrame(sorted(verdicts.rejected), columns=["path", "reason"])
     artifacts.write_csv(OUT / "photos.csv", kept)
     artifacts.write_csv(OUT / "rejected.csv", rejected)
+    notes = pd.DataFrame(sorted(verdicts.notes), columns=["path", "note"])
+    artifacts.write_csv(OUT / "notes.csv", notes)
     counts = {"photos": len(kept), "classes": kept["label"].nunique(), "rejected": len(rejected)}
     artifacts.write_json(Path("metrics/fetch.json"), counts)
     if params.fetch.source != "sample" and (report := official.report(verdicts.hashes)):
         print(report)
     print(*summary(verdicts), sep="\n")
-    if len(rejected):
-        print(f"{OUT}/rejected.csv has the reason of each")
+    if len(rejected) or len(notes):
+        print(f"rejected.csv and notes.csv in {OUT} have each file")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from animals10.errors import UserError
 from animals10.fetching import Verdicts, judge, summary
 from animals10.layouts import Member
 from animals10.parameters import Fetch
-from animals10.sources import open_source
+from animals10.sources import list_folder, open_source
 
 
 def fetch(files: dict[str, bytes], smallest: int = 24) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -81,6 +81,14 @@ def test_a_folder_and_archives_of_it_give_the_same_bytes(photos: Path, tmp_path:
         content = (tmp_path / "photos.zip").read_bytes()
         results.add((content, tuple(verdicts.photos), tuple(verdicts.rejected)))
     assert len(results) == 1
+
+
+def test_a_wrapped_folder_is_no_file(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "w" / "raw").mkdir(parents=True)
+    photos.rename(tmp_path / "w" / "raw" / "photos")
+    verdicts = Verdicts()
+    list(judge(list_folder(tmp_path / "w"), 24, verdicts))
+    assert (len(verdicts.photos), verdicts.rejected) == (12, [])
 
 
 def test_the_users_files_are_left_as_they_are(photos: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import ROOT
 
 from animals10 import inputs, parameters
@@ -102,11 +103,11 @@ def test_photos_may_lie_in_data_beside_the_outputs(values: dict[str, Any], proje
     ("key", "value", "message"),
     [
         ("fetch__source", "nowhere", "fetch.source = 'nowhere' does not exist"),
-        ("fetch__source", "data/_stages/split", "is inside data/_stages, which a stage removes"),
+        ("fetch__source", "data/_stages/split", r"inside one \(data/_stages\), which a stage remo"),
         ("fetch__source", ".", "is the project's own folder, or one around it"),
         ("fetch__source", "..", "is the project's own folder, or one around it"),
         ("backbone__weights", "~nobody-here/x.weights.h5", "weights = '~nobody-here/x"),
-        ("backbone__weights", "models/cnn.keras", "is inside models/cnn.keras, which a stage"),
+        ("backbone__weights", "models/cnn.keras", "is an output of the pipeline, or inside one"),
         ("split__pinned", "pinned/first.csv", "split.pinned = 'pinned/first.csv' is no file"),
     ],
 )
@@ -125,4 +126,28 @@ def test_a_manifest_that_does_not_exist_is_refused(values: dict[str, Any], proje
     with pytest.raises(UserError, match=r"fetch.manifest = 'labels.csv' is not a file"):
         inputs.require(given(values, **changes))
     (project / "labels.csv").write_text("path,label\n")
+    with pytest.raises(UserError, match="has no row with a label"):
+        inputs.require(given(values, **changes))
+    (project / "labels.csv").write_text("path,label\n1.jpg,cat\n")
     assert "fetch.manifest" in inputs.require(given(values, **changes))
+
+
+def test_photos_that_are_not_here_may_stay_as_they_were_read(
+    values: dict[str, Any], project: Path, photos: Path
+) -> None:
+    params = given(values, fetch__source="../photos")
+    record = project / "inputs.json"
+    record.write_text(json.dumps(inputs.digests(inputs.require(params))))
+    assert inputs.read_recorded(record, params) == {}  # fetch has not run
+    locked = {"fetch": values["fetch"], "backbone": values["backbone"]}
+    stage = {"cmd": "", "params": {"params.yaml": locked}}
+    lock = {"schema": "2.0", "stages": {"fetch": stage}}
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    photos.rename(photos.with_name("moved"))
+    recorded = inputs.read_recorded(record, params)
+    assert set(recorded) == {"fetch.source", "backbone.weights"}
+    assert set(inputs.require(params, recorded)) == {"backbone.weights"}
+    other = given(values, fetch__source="../elsewhere")
+    assert set(inputs.read_recorded(record, other)) == {"backbone.weights"}
+    with pytest.raises(UserError, match="'../elsewhere' does not exist"):
+        inputs.require(other, inputs.read_recorded(record, other))

@@ -81,6 +81,13 @@ def test_splits_within_the_classes_are_kept() -> None:
     }
 
 
+def test_unlabelled_photos_within_the_classes_are_left_out() -> None:
+    folders = ["cat/train", "cat/test", "dog/train", "dog/test"]
+    members, rejected = read([*files(*folders), "dog/pred/1.jpg", "dog/README"])
+    assert {member.split for member in members.values()} == {"train", "test"}
+    assert set(rejected) == {"dog/pred/1.jpg", "dog/README"}
+
+
 @pytest.mark.parametrize("test", ["test", "test1/test1", "test/unknown", "seg_pred/seg_pred"])
 def test_an_unlabelled_split_is_listed_and_left_out(test: str) -> None:
     folders = [f"{split}/{label}" for split in ("train", "val") for label in ("cat", "dog")]
@@ -138,6 +145,11 @@ def test_photos_without_an_ending_are_photos() -> None:
         ([*files("train/cat", "train/dog", "test/cat"), "train/1.jpg"], "train/ has photos"),
         (files("train/cat", "train/dog", "test/cat", "test/fox"), "test has classes .*'fox'"),
         (files("val/cat", "val/dog", "test/cat", "test/dog"), "folders of splits"),
+        (
+            [*files("cat/train", "cat/test", "dog/train", "dog/test"), "dog/9.jpg"],
+            "beside the folders",
+        ),
+        (files("cat/train", "cat/test", "dog/train", "dog/more"), "but also dog/more/"),
         (files("Cat", "cat"), "'Cat' and 'cat' differ only by case"),
         (files("cat", "cat "), "'cat' and 'cat ' differ only by case or spaces"),
         (files("train/cat", "train/dog", "test/Cat", "test/dog"), "classes .*'Cat'"),

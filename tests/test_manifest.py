@@ -18,6 +18,8 @@ def test_columns_are_read_in_any_order_and_spelling(table: Path) -> None:
         "cat,a/1.jpg,rex,x,Train\n"
         "dog,.\\b\\2.jpg,,y,\n"
         "cat,b/4.jpg,,,valid\n"
+        ",5.jpg,rex,,test\n"
+        "cat,6.jpg,rex,,\n"
         "\n"
         '"a, ""b""",3.jpg\n'
     )
@@ -26,6 +28,8 @@ def test_columns_are_read_in_any_order_and_spelling(table: Path) -> None:
         "a/1.jpg": Member("cat", "train", "rex"),
         "b/2.jpg": Member("dog"),
         "b/4.jpg": Member("cat", "validation"),
+        "5.jpg": Member("", "test", "rex"),
+        "6.jpg": Member("cat", "", "rex"),
         "3.jpg": Member('a, "b"'),
     }
 
@@ -47,6 +51,7 @@ def test_columns_are_read_in_any_order_and_spelling(table: Path) -> None:
             "has the group 'g' in two splits",
         ),
         (b"path,label,split\n1.jpg,cat,train\n2.jpg,dog,test\n", "gives the class 'dog' to"),
+        (b"path,label\n1.jpg,\n", "has no row with a label"),
     ],
 )
 def test_a_wrong_manifest_is_one_line(text: bytes, message: str, table: Path) -> None:

@@ -299,6 +299,14 @@ def test_near_duplicates_of_given_test_photos_stay_in_train_and_are_listed() -> 
     assert (counts["groups_in_two_splits"], counts["test_duplicates"]) == (5, 5)
 
 
+def test_a_split_for_which_no_photo_is_left_is_an_error() -> None:
+    table = photos(cat=6, dog=6)
+    table["split"] = ["test", "train", "train"] * 4
+    table["group"] = [hash_of("g", i // 3) for i in range(12)]
+    with pytest.raises(UserError, match="no photo is left for validation: all are near-dup"):
+        split(table)
+
+
 def test_what_no_photo_of_a_given_split_shows_is_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -40,6 +40,11 @@ def answer(predictor: Predictor, examples: Examples, batch_size: int = 64) -> An
     return Answers(probabilities, examples.labels)
 
 
+def chosen(answers: Answers, rows: np.ndarray) -> Answers:
+    """Return a model's answers to some of the examples, bool of shape (n,)."""
+    return Answers(answers.probabilities[rows], answers.labels[rows])
+
+
 def scores(answers: Answers) -> dict[str, float]:
     """Compute the metrics that models are compared by.
 

@@ -139,6 +139,7 @@ def _classified(
             odd.append((name, "name occurs twice"))
         else:
             visible[name] = entry
+    visible.pop("", None)  # the source's own folder
     around = layouts.wrapper(visible) if members is None else ""
     below: dict[str, Entry] = {}
     for name, entry in visible.items():

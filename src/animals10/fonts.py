@@ -129,7 +129,7 @@ def _add_new_fonts() -> bool:
     from matplotlib.font_manager import findSystemFonts, fontManager
 
     known = {entry.fname for entry in fontManager.ttflist}
-    for path in set(findSystemFonts()) - known:
+    for path in sorted(set(findSystemFonts()) - known):
         with suppress(Exception):  # of many kinds: damaged, or of bitmaps, which it cannot draw
             fontManager.addfont(path)
     return len({entry.fname for entry in fontManager.ttflist}) > len(known)

@@ -24,7 +24,7 @@ _LONGEST = 1_000_000  # pixels of a side: Pillow keeps the address of each row
 _WHOLE = 50_000_000  # pixels of the largest image that is resized at once
 _TILE = 1024  # pixels, side of the parts of larger ones
 
-EXIF_NOTE = "unreadable EXIF: taken as it lies"
+EXIF_NOTE = "unreadable EXIF: orientation ignored"
 PROFILE_NOTE = "unusable colour profile: taken as sRGB"
 METADATA_NOTE = "damaged metadata: left out"
 DARK_NOTE = "16-bit values below 4,096: nearly black; scale them to 0..65,535 if they have 12 bits"

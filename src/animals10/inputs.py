@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +12,7 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from animals10 import layouts, sources, weights, workspace
-from animals10.artifacts import replacing
+from animals10 import layouts, manifest, provenance, sources, weights, workspace
 from animals10.errors import UserError
 from animals10.parameters import Parameters
 
@@ -20,29 +20,66 @@ _CACHE = ".inputs.json"  # in the user's project: what each file was when it was
 Known = dict[str, list[int | str]]
 
 
-def require(params: Parameters) -> dict[str, Path]:
+def require(params: Parameters, recorded: Collection[str] = ()) -> dict[str, Path]:
     """Find the files that the parameters name, before any stage loses an output.
+
+    Args:
+        params: all of them.
+        recorded: parameters whose files need not be here, as `read_recorded` returns them.
 
     Returns:
         By parameter, the folder or file of each that names one on this machine.
 
     Raises:
-        UserError: one does not exist, or lies where a stage would remove it.
+        UserError: one does not exist, is no manifest, or lies where a stage would remove it.
     """
-    found = {
-        "fetch.source": sources.find(params.fetch.source),
-        "fetch.manifest": sources.find_manifest(params.fetch),
-        "backbone.weights": weights.find(params.backbone.weights),
+    finders: dict[str, Callable[[], Path | None]] = {
+        "fetch.source": lambda: sources.find(params.fetch.source),
+        "fetch.manifest": lambda: sources.find_manifest(params.fetch),
+        "backbone.weights": lambda: weights.find(params.backbone.weights),
     }
+    found: dict[str, Path] = {}
+    for key, find in finders.items():
+        try:
+            path = find()
+        except UserError:
+            if key not in recorded:
+                raise
+        else:
+            found |= {key: path} if path else {}
+    for key, path in found.items():
+        _require_own(key, path)
+    if "fetch.manifest" in found:
+        manifest.read(found["fetch.manifest"])
     if not Path(params.split.pinned).is_file():
         raise UserError(
             f"split.pinned = {params.split.pinned!r} is no file in the project; copy an earlier "
             "splits.csv there, or give pinned/none.csv"
         )
-    named = {key: path for key, path in found.items() if path}
-    for key, path in named.items():
-        _require_own(key, path)
-    return named
+    return found
+
+
+def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
+    """Read what the last run wrote, of the parameters that are as they were when fetch ran.
+
+    Whoever has a project's outputs, say by `dvc pull`, needs no photos to run later stages.
+
+    Args:
+        path: of `digests`, written as JSON.
+        params: those of now.
+    """
+    lock = Path("dvc.lock")
+    if not path.is_file() or not lock.is_file():
+        return {}
+    stages = provenance.read_lock(lock.read_text(encoding="utf-8"))["stages"]
+    then = stages.get("fetch", {}).get("params", {}).get("params.yaml", {})
+    now = params.model_dump()
+    recorded: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        key: digest
+        for key, digest in recorded.items()
+        if key.split(".")[0] in then and provenance.at(then, key) == provenance.at(now, key)
+    }
 
 
 def _require_own(key: str, path: Path) -> None:
@@ -56,8 +93,9 @@ def _require_own(key: str, path: Path) -> None:
     for output in [workspace.STAGES, *_outputs()]:
         if path.is_relative_to((project / output).resolve()):
             raise UserError(
-                f"{key} = {str(path)!r} is inside {output}, which a stage removes and writes "
-                "anew; move it elsewhere, say to data/own, and give that path"
+                f"{key} = {str(path)!r} is an output of the pipeline, or inside one ({output}), "
+                "which a stage removes and writes anew; move it elsewhere, say to data/own, and "
+                "give that path"
             )
 
 
@@ -88,8 +126,11 @@ def digests(inputs: dict[str, Path]) -> dict[str, str]:
     now: Known = {}
     result = {key: _digest(path, known, now) for key, path in sorted(inputs.items())}
     if now != known:
-        with replacing(cache) as temporary:
+        # Each process its own: experiments in temporary copies share the cache.
+        temporary = cache.with_name(f"{cache.name}.{os.getpid()}")
+        with suppress(OSError):  # a read-only project; it is only a cache
             temporary.write_text(json.dumps(now), encoding="utf-8")
+            temporary.replace(cache)
     return result
 
 

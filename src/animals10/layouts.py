@@ -7,7 +7,6 @@ meant.
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -372,16 +371,33 @@ def _refuse_itself(tree: _Tree) -> None:
 
 
 def _read_classes(tree: _Tree, layout: Layout) -> None:
-    """Read cat/1.jpg, and cat/train/1.jpg where every class has folders of splits alone."""
-    folders = [set(tree.folders(files)) for files in tree.tops.values() if files]
-    kinds = Counter(split_of(name) for names in folders for name in names)
-    inner = len(kinds) > 1 and not kinds.keys() - set(SPLITS)
+    """Read cat/1.jpg, and cat/train/1.jpg where classes are split inside."""
+    inner = _split_inside(tree)
     for top, files in tree.tops.items():
         if not files:
             layout.members[f"{top}/"] = Member(top)
         for name in files:
             split = split_of(name.partition("/")[0]) if inner and "/" in name else ""
-            layout.members[f"{top}/{name}"] = Member(top, split)
+            if split == "unlabelled" or (inner and "/" not in name):
+                layout.rejected[f"{top}/{name}"] = "in no split, as its class's other photos"
+            else:
+                layout.members[f"{top}/{name}"] = Member(top, split)
+
+
+def _split_inside(tree: _Tree) -> bool:
+    """Tell whether each class has folders of splits, and nothing beside them."""
+    folders = {top: set(tree.folders(files)) for top, files in tree.tops.items() if files}
+    kinds = {top: set(map(split_of, names)) for top, names in folders.items()}
+    if all(len(found & set(SPLITS)) < 2 for found in kinds.values()):
+        return False  # a class may have a folder called train
+    for top, names in sorted(folders.items()):
+        if other := sorted(name for name in names if not split_of(name)):
+            seen = f"{top}/{other[0]}/" if other[0] else f"photos beside the folders of {top}/"
+            raise UserError(
+                f"the source has folders of splits inside its classes, but also {seen}; remove or "
+                f"rename one or the other, or {_MANIFEST}"
+            )
+    return True
 
 
 def _some(names: list[str], shown: int = 4) -> str:

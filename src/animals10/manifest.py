@@ -38,9 +38,12 @@ def read(path: Path) -> dict[str, Member]:
             allowed = ", ".join(layouts.SPLITS)
             raise _wrong(path, f"has the split {row['split']!r} in line {line}, not {allowed}")
         members[name] = Member(layouts.readable(row["label"]), split, row["group"])
-    layouts.require_names({member.label for member in members.values()})
-    _require_groups(path, members.values())
-    _require_training(path, members.values())
+    labelled = [member for member in members.values() if member.label]
+    if not labelled:
+        raise _wrong(path, "has no row with a label")
+    layouts.require_names({member.label for member in labelled})
+    _require_groups(path, labelled)
+    _require_training(path, labelled)
     return members
 
 
@@ -62,7 +65,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 def _require_groups(path: Path, members: Iterable[Member]) -> None:
     split_of: dict[str, str] = {}
     for member in members:
-        if member.group and split_of.setdefault(member.group, member.split) != member.split:
+        split = member.split or "train"  # it may be drawn from there, as a whole group
+        if member.group and split_of.setdefault(member.group, split) != split:
             raise _wrong(
                 path,
                 f"has the group {member.group!r} in two splits, which no group may straddle",
@@ -111,9 +115,9 @@ def assign(names: Iterable[str], members: dict[str, Member]) -> Layout:
             layout.members[around + name] = member
     if not layout.members:
         raise UserError(
-            f"no path with a label in fetch.manifest is a file of the source: the manifest has "
-            f"{next(iter(members), 'none')!r}, the source {min(files, default='nothing')!r}; write "
-            "paths as they are in the source"
+            "no path with a label in fetch.manifest is a file of the source: the manifest has "
+            f"{next(name for name in members if members[name].label)!r}, the source "
+            f"{min(files, default='nothing')!r}; write paths as they are in the source"
         )
     known = layout.members.keys() | layout.rejected.keys()
     return Layout(layout.members, layout.rejected | {

@@ -259,7 +259,8 @@ def _looks_alike(groups: np.ndarray, labels: np.ndarray) -> bool:
     large = (counts > 20) & (counts > sizes / 20)
     several = (counts > 2) & (counts > sizes / 10)
     held = np.bincount(label, counts * several)[label]
-    return bool((large | (held > _MOST * sizes)).any())
+    # Of fewer than 20 photos, a few copies may be most.
+    return bool((large | ((sizes >= 20) & (held > _MOST * sizes))).any())
 
 
 def _too_large(groups: np.ndarray, labels: np.ndarray, bound: int) -> np.ndarray:

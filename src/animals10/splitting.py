@@ -53,23 +53,36 @@ def assign(
         UserError: a class is too small to have a photo in each split, or photos are pinned of a
             data set that gives its own split.
     """
-    given = photos["split"].to_numpy()
     fractions = {"test": test, "validation": validation}
-    if not (given != "").any():
+    if not (photos["split"] != "").any():
         return _drawn(photos, pinned, names, fractions, seed)
     if len(pinned):
         raise UserError(
             "split.pinned keeps photos where they were, but the data set gives its own split; give "
             "split.pinned=pinned/none.csv, or a data set without folders or a column of splits"
         )
+    return _completed(photos, names, fractions, seed)
+
+
+def _completed(
+    photos: pd.DataFrame, names: np.ndarray, fractions: dict[str, float], seed: int
+) -> pd.DataFrame:
+    """Keep the splits that a data set gives, and draw those that it lacks from train."""
+    given = photos["split"].to_numpy()
     trains = np.isin(given, ["", "train"])
     missing = {name: share for name, share in fractions.items() if not (given == name).any()}
     like = among(photos["group"], photos["group"][~trains])
-    fixed = photos.assign(split=np.where(trains, "train", given))
-    if not missing:
-        return fixed
-    free = _drawn(photos[trains & ~like].assign(split=""), pinned, names, missing, seed)
-    return pd.concat([fixed[~trains | like], free]).sort_index()
+    splits = photos.assign(split=np.where(trains, "train", given))
+    if missing:
+        none = pd.DataFrame(columns=["split", "sha256", "group"], dtype=str)
+        free = _drawn(photos[trains & ~like].assign(split=""), none, names, missing, seed)
+        splits = pd.concat([splits[~trains | like], free]).sort_index()
+    if empty := [name for name in SPLITS if not (splits["split"] == name).any()]:
+        raise UserError(
+            f"no photo is left for {empty[0]}: all are near-duplicates of photos in the given "
+            "splits; add photos, or give fewer bits as split.near_duplicates"
+        )
+    return splits
 
 
 def _drawn(

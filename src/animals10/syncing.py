@@ -106,6 +106,8 @@ def _record(name: str, revision: str) -> str:
     lock = provenance.read_lock(text)
     if missing := [stage for stage in STAGES if stage not in lock["stages"]]:
         return f"not recorded, {', '.join(missing)} has not run; `dvc repro` runs it"
+    if provenance.SPLITS not in provenance.outs(lock):
+        return "has results of an earlier layout of data, which an earlier revision records"
     client, place = store.connect()
     identity = provenance.identity(lock)
     tags = {**identity, "experiment": name or provenance.experiment(identity)}
