@@ -4,7 +4,8 @@ import pytest
 
 from animals10 import layouts
 from animals10.errors import UserError
-from animals10.layouts import Member, split_of
+from animals10.layouts import Member
+from animals10.names import split_of
 
 
 def files(*folders: str, count: int = 3, ending: str = ".jpg") -> list[str]:

@@ -14,6 +14,7 @@ from animals10.archives import Entry
 from animals10.errors import UserError
 from animals10.images import ImageError, examine
 from animals10.layouts import Member
+from animals10.names import hidden, tidy
 from animals10.parallel import chunks, in_order
 from animals10.parameters import LargestPixels
 from animals10.similarity import SIDE, fingerprint
@@ -57,9 +58,8 @@ def judge(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the photos among the files of a source.
 
-    What each file is follows from its folders (`layouts.read`), or from a manifest; hidden and
-    stray files are rejected. Names are those below the folders that wrap all photos, in Unicode's
-    composed form, so that a folder and an archive of it give the same.
+    What each file is follows from its folders, or from a manifest; others are rejected. Names are
+    those below the folders that wrap all photos, so that a folder and an archive give the same.
 
     Args:
         entries: all files and folders of the source.
@@ -132,8 +132,8 @@ def _classified(
     visible: dict[str, Entry] = {}
     odd: list[tuple[str, str]] = []
     for entry in entries:
-        name = layouts.tidy(entry.name)
-        if layouts.hidden(name):
+        name = tidy(entry.name)
+        if hidden(name):
             odd.append((name, "hidden file or folder"))
         elif name in visible:
             odd.append((name, "name occurs twice"))

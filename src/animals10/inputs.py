@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from animals10 import layouts, manifest, provenance, sources, weights, workspace
+from animals10 import manifest, provenance, sources, weights, workspace
 from animals10.errors import UserError
+from animals10.names import hidden
 from animals10.parameters import Parameters
 
 _CACHE = ".inputs.json"  # in the user's project: what each file was when it was last hashed
@@ -144,7 +145,7 @@ def _read(cache: Path) -> Known:
 def _digest(path: Path, known: Known, now: Known) -> str:
     if path.is_file():
         return _hash([path], known, now)[0]
-    listed = [entry for entry in sources.list_folder(path) if not layouts.hidden(entry.name)]
+    listed = [entry for entry in sources.list_folder(path) if not hidden(entry.name)]
     files = [path / entry.name for entry in listed if not entry.name.endswith("/")]
     hashes = iter(_hash(files, known, now))
     lines = [[entry.name, "" if entry.name.endswith("/") else next(hashes)] for entry in listed]

@@ -7,34 +7,15 @@ meant.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from animals10.errors import UserError
+from animals10.names import GENERIC, PHOTO, SPLITS, photo_test, split_of
 
-SPLITS = ("train", "validation", "test")
-# Folders that macOS, Synology's servers, Linux's file systems and Windows leave.
-_BOOKKEEPING = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
-_PHOTO = re.compile(
-    r"\.(jpe?g|jpe|jfif|png|gif|webp|bmp|tiff?|hei[cf]|avif|jp2|j2k|jxl|ppm|pgm|svg|dng|nef|cr2)$",
-    re.IGNORECASE,
-)
 _PACKED = re.compile(r"\.(zip|tar|tgz|gz|bz2|xz|zst|7z|rar|parquet|tfrecords?)$", re.IGNORECASE)
-_SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval"), "validation"),
-    **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
-    **dict.fromkeys(("pred", "predict", "prediction", "unlabelled", "unlabeled"), "unlabelled"),
-}
-# What usually stands beside a split's name, as in seg_train, training_set, test_images, val2017.
-_AFFIXES = {
-    "set", "sets", "data", "dataset", "ds", "image", "images", "img", "imgs", "photo", "photos",
-    "picture", "pictures", "pic", "pics", "seg", "split", "splits", "folder", "folders", "dir",
-    "files", "samples", "raw", "resized", "jpg", "jpeg", "png", "final", "new",
-}  # fmt: skip
-_GENERIC = _AFFIXES | {"jpegimages", "all"}
 _ANNOTATIONS = {
     "annotation", "annotations", "bbox", "bboxes", "imagesets", "labels", "mask", "masks",
     "segmentationclass", "segmentationobject", "trimaps", "xmls",
@@ -64,31 +45,6 @@ class Layout:
     rejected: dict[str, str] = field(default_factory=dict)
 
 
-def tidy(name: str) -> str:
-    """Write a file's name as `readable`, relative and without empty parts.
-
-    Args:
-        name: with forward slashes; a folder's ends in one.
-    """
-    path = str(PurePosixPath(name)) + "/" * name.endswith("/")
-    return readable(path).removeprefix("./")
-
-
-def readable(text: str) -> str:
-    """Write a text in Unicode's composed form, on one line.
-
-    Names on Linux may hold what a CSV cannot: bytes that are no Unicode, ends of lines.
-    """
-    valid = unicodedata.normalize("NFC", text).encode(errors="backslashreplace").decode()
-    return re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", valid)
-
-
-def hidden(name: str) -> bool:
-    """Tell whether a file or folder, or one above it, is a system's and not the user's."""
-    parts = PurePosixPath(name).parts
-    return any(part.startswith(".") or part in _BOOKKEEPING for part in parts)
-
-
 def wrapper(names: Iterable[str]) -> str:
     """Find the folders around the class folders: archive/raw-img/ for archive/raw-img/cat/1.jpg.
 
@@ -113,22 +69,6 @@ def wrapper(names: Iterable[str]) -> str:
             around = max(folders, key=len, default=())[:depth]
             return "".join(f"{part}/" for part in around)
         depth += 1
-
-
-def photo_test(names: Iterable[str]) -> Callable[[str], bool]:
-    """Return what tells photos by name; where no name ends as photos do, any may be one."""
-    if any(map(_PHOTO.search, names)):
-        return lambda name: bool(_PHOTO.search(name))
-    return lambda name: True
-
-
-def split_of(name: str) -> str:
-    """Return the split that a folder's or manifest's name stands for, "unlabelled", or ""."""
-    words = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", name).lower())
-    words = [re.sub(r"^(train|training|test|val|valid)(set|data|images|imgs)$", r"\1", word)
-             for word in words]  # fmt: skip
-    left = [word for word in words if word not in _AFFIXES]
-    return _SPLIT_WORDS.get(left[0], "") if len(left) == 1 else ""
 
 
 def read(names: Iterable[str]) -> Layout:
@@ -229,7 +169,7 @@ def _split_tops(tree: _Tree) -> dict[str, str]:
 
 def _refuse_packed(tree: _Tree) -> None:
     packed = [name for name in tree.files if _PACKED.search(name)]
-    if packed and not any(map(_PHOTO.search, tree.files)):
+    if packed and not any(map(PHOTO.search, tree.files)):
         raise UserError(
             f"the source has archives inside ({_some(packed)}) and no photos; unpack them, each "
             "into the folder of its class, and give the folder around those"
@@ -238,7 +178,7 @@ def _refuse_packed(tree: _Tree) -> None:
 
 def _refuse_loose_photos(tree: _Tree) -> None:
     """Refuse photos at the level of the classes."""
-    loose = [name for name in tree.beside if _PHOTO.search(name) and "/" not in name]
+    loose = [name for name in tree.beside if PHOTO.search(name) and "/" not in name]
     if not loose:
         return
     seen = f"{len(loose):,} photos ({_some(loose)})"
@@ -259,7 +199,7 @@ def _no_classes(seen: str) -> UserError:
 
 def _detection(tree: _Tree) -> str:
     """Say which annotation file of object detection there is, "" if there is none."""
-    photos = {PurePosixPath(name).stem for name in tree.files if _PHOTO.search(name)}
+    photos = {PurePosixPath(name).stem for name in tree.files if PHOTO.search(name)}
     for name in tree.files:
         path = PurePosixPath(name)
         known = re.search(r"_annotations\.|\.coco\.json$|(^|/)instances_\w+\.json$", name)
@@ -313,7 +253,7 @@ def _unwrapped(top: str, tree: _Tree, classes: set[str]) -> tuple[str, dict[str,
         folders = tree.folders(files)
         only = next(iter(folders))
         deeper = any(name.count("/") > 1 for name in folders[only])
-        wraps = deeper or only.lower() in _GENERIC or split_of(only)
+        wraps = deeper or only.lower() in GENERIC or split_of(only)
         if len(folders) > 1 or not only or only in classes or not wraps:
             return inside, folders
         inside += f"{only}/"
@@ -331,7 +271,7 @@ def _refuse_mixed(inside: str, folders: dict[str, list[str]]) -> None:
 
 def _refuse_one(tree: _Tree) -> None:
     """Refuse a single folder whose name is no class's, or with annotations of objects."""
-    if len(tree.tops) == 1 and ({*tree.tops} <= _GENERIC or _detection(tree)):
+    if len(tree.tops) == 1 and ({*tree.tops} <= GENERIC or _detection(tree)):
         raise _no_classes(f"one folder of photos ({_some(list(tree.tops))}){_detection(tree)}")
 
 
@@ -352,7 +292,7 @@ def _refuse_folds(tree: _Tree) -> None:
 def _refuse_masks(tree: _Tree) -> None:
     """Refuse images/1.jpg beside masks/1.png, and the like."""
     names = {re.sub("[^a-z]", "", top.lower()) for top in tree.tops}
-    if names & _ANNOTATIONS and names & _GENERIC and names <= _ANNOTATIONS | _GENERIC:
+    if names & _ANNOTATIONS and names & GENERIC and names <= _ANNOTATIONS | GENERIC:
         raise _no_classes(f"photos and their annotations ({_some(sorted(tree.tops))})")
 
 

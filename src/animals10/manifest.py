@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from animals10 import layouts
 from animals10.errors import UserError
 from animals10.layouts import Layout, Member
+from animals10.names import SPLITS, photo_test, readable, split_of, tidy
 
 _COLUMNS = ("path", "label", "split", "group")
 
@@ -21,23 +22,23 @@ def read(path: Path) -> dict[str, Member]:
             whose cells may be empty. Other columns are ignored.
 
     Returns:
-        By path, as `layouts.tidy` writes it, what each photo is.
+        By path, as `names.tidy` writes it, what each photo is.
 
     Raises:
         UserError: it is no such table, or contradicts itself; with the line, where there is one.
     """
     members: dict[str, Member] = {}
     for line, row in _rows(path):
-        name = row["path"] and layouts.tidy(row["path"].replace("\\", "/"))
-        split = layouts.split_of(row["split"])
+        name = row["path"] and tidy(row["path"].replace("\\", "/"))
+        split = split_of(row["split"])
         if not name:
             raise _wrong(path, f"has no path in line {line}")
         if name in members:
             raise _wrong(path, f"lists {name!r} a second time in line {line}")
-        if row["split"] and split not in layouts.SPLITS:
-            allowed = ", ".join(layouts.SPLITS)
+        if row["split"] and split not in SPLITS:
+            allowed = ", ".join(SPLITS)
             raise _wrong(path, f"has the split {row['split']!r} in line {line}, not {allowed}")
-        members[name] = Member(layouts.readable(row["label"]), split, row["group"])
+        members[name] = Member(readable(row["label"]), split, row["group"])
     labelled = [member for member in members.values() if member.label]
     if not labelled:
         raise _wrong(path, "has no row with a label")
@@ -63,10 +64,10 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _require_groups(path: Path, members: Iterable[Member]) -> None:
-    split_of: dict[str, str] = {}
+    known: dict[str, str] = {}
     for member in members:
         split = member.split or "train"  # it may be drawn from there, as a whole group
-        if member.group and split_of.setdefault(member.group, split) != split:
+        if member.group and known.setdefault(member.group, split) != split:
             raise _wrong(
                 path,
                 f"has the group {member.group!r} in two splits, which no group may straddle",
@@ -127,6 +128,6 @@ def assign(names: Iterable[str], members: dict[str, Member]) -> Layout:
 
 def _wrappers(files: set[str]) -> list[str]:
     """Return "" and the folders that wrap all photos, each with those around it."""
-    is_photo = layouts.photo_test(files)
+    is_photo = photo_test(files)
     parts = commonprefix([PurePosixPath(name).parts[:-1] for name in files if is_photo(name)])
     return list(accumulate((f"{part}/" for part in parts), initial=""))

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 
 from animals10.errors import UserError
+from animals10.names import SPLITS as SPLITS
 from animals10.photos import pieces
 from animals10.similarity import among, digits
-
-SPLITS = ("train", "validation", "test")
 
 
 def assign(
@@ -30,9 +29,8 @@ def assign(
     """Assign every photo to train, validation or test.
 
     Each class has its fractions, and a group of near-duplicates stays together. Order is drawn by
-    hashing (seed, group), so it depends on neither the listing nor the machine: scikit-learn's
-    splitters shuffle positions instead. A photo that is pinned stays where it was, and new ones of
-    its group follow it, to the test split first where a group was in several.
+    hashing (seed, group): scikit-learn's splitters shuffle positions, which depend on the listing.
+    A photo that is pinned stays, and new ones of its group follow it, to test first.
 
     Where the data set gives its own split, its photos have that one; a split that it lacks is drawn
     from its training photos, but from those that no photo of validation or test is like.
