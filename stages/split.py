@@ -48,7 +48,8 @@ def _decide(params: parameters.Parameters) -> pd.DataFrame:
     if taken_apart:
         print(
             f"{taken_apart} groups of look-alikes, too many to be copies, were taken apart: "
-            f"split.near_duplicates = {threshold} may be high for such pictures"
+            f"split.near_duplicates = {threshold} may be high for such pictures; what belongs "
+            "together, say frames of a video, a manifest's column group says"
         )
     shares = params.split.validation, params.split.test
     splits = splitting.assign(table, pinned, names, *shares, params.split.seed)

@@ -76,6 +76,11 @@ def test_what_does_not_change_the_photos_is_no_change(
     assert digests(values) == before
 
 
+def test_a_pipe_is_not_waited_for(values: dict[str, Any], project: Path, photos: Path) -> None:
+    os.mkfifo(photos / "cat" / "pipe.jpg")
+    assert digests(values)["fetch.source"]
+
+
 def test_unchanged_files_are_hashed_once(
     values: dict[str, Any], project: Path, photos: Path
 ) -> None:

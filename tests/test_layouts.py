@@ -43,7 +43,9 @@ def test_a_folder_per_class_whatever_lies_below(folders: list[str]) -> None:
 
 def test_a_class_may_be_called_train() -> None:
     assert labels(files("train", "car", "bus")) == {"train", "car", "bus"}
-    assert labels(files("train", "test", "exam")) == {"train", "test", "exam"}
+    assert labels(files("class_0", "class_1")) == {"class_0", "class_1"}
+    many = {"train", "test", *"abcdef"}
+    assert labels(files(*many)) == many
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,10 @@ def test_a_class_may_be_called_train() -> None:
         ("data/trainset/images", "data/valset/images", "data/testset/images"),
         ("TrainingData", "ValidationData", "TestData"),
         ("train1", "dev", "test1"),
+        ("asl_alphabet_train", "asl_alphabet_val", "asl_alphabet_test"),
+        ("rps", "rps-validation", "rps-test-set"),
+        ("ISIC_2019_Training_Input", "Validation_Input", "Test_Input"),
+        ("train_mini", "val", "test"),
     ],
 )
 def test_splits_under_their_usual_names_are_kept(train: str, validation: str, test: str) -> None:
@@ -69,7 +75,9 @@ def test_splits_under_their_usual_names_are_kept(train: str, validation: str, te
     assert len(members) == 18
     for name, member in members.items():
         assert member.label in name.split("/")
-        (split,) = {split_of(part) for part in name.split("/")} - {""}
+        (split,) = {split for split, folder in
+                    (("train", train), ("validation", validation), ("test", test))
+                    if f"{folder}/".endswith(name.split(member.label)[0])}  # fmt: skip
         assert member.split == split
     assert {m.split for m in members.values()} == {"train", "validation", "test"}
 
@@ -122,6 +130,19 @@ def test_an_empty_folder_and_a_folder_of_damaged_photos_are_classes() -> None:
     assert labels([*files("cat", "dog"), "bird/", "fox/1.jpg"]) == {"cat", "dog", "bird", "fox"}
 
 
+def test_a_class_of_files_with_odd_endings_is_no_document() -> None:
+    assert labels([*files("cat", "fox"), "dog/0", "owl/1.tga"]) == {"cat", "dog", "fox", "owl"}
+    assert labels([*files("Images/cat", "Images/dog"), "Annotation/cat/n02_1"]) == {"cat", "dog"}
+
+
+def test_what_may_be_meant_otherwise_is_said() -> None:
+    names = files("color/a", "color/b", "grey/a", "grey/b", "color/masks")
+    assert layouts.read(names).notes == [
+        "each class has the same folders ('a', 'b'); the outer ones are it",
+        "folders within classes are read as photos: 'masks'",
+    ]
+
+
 def test_photos_without_an_ending_are_photos() -> None:
     assert labels(files("cat", "dog", ending="")) == {"cat", "dog"}
 
@@ -142,7 +163,13 @@ def test_photos_without_an_ending_are_photos() -> None:
         (files("part_1/cat", "part_1/dog", "part_2/cat", "part_2/dog"), "look like folds or piec"),
         (files("pics/cat", "pics/dog", "data/pics/cat", "data/pics/dog"), "'pics' and, inside 'd"),
         (files("cat", "dog", "copy/cat", "copy/dog"), "a data set inside itself"),
-        (files("train/cat", "train/dog", "test/cat", "more/cat"), "and beside them 'more'"),
+        (files("train/cat", "train/dog", "test/cat", "more/cat"), "but also 'more'"),
+        (files("train", "test", "sample"), "but also 'sample'"),
+        (files("Training/cat", "Training/dog", "Pruebas/cat", "Pruebas/dog"), "but also 'Pruebas'"),
+        (files("Train and val/a", "Train and val/b", "test/a", "test/b"), "look like splits"),
+        (files("New/New/train/a", "New/New/valid/a", "test"), "splits inside 'New/New' alone"),
+        (files("HAM_part_1", "HAM_part_2"), "look like folds or pieces"),
+        (files("1st_fold/cat", "1st_fold/dog", "2nd_fold/cat"), "look like folds or pieces"),
         ([*files("train/cat", "train/dog", "test/cat"), "train/1.jpg"], "train/ has photos"),
         (files("train/cat", "train/dog", "test/cat", "test/fox"), "test has classes .*'fox'"),
         (files("val/cat", "val/dog", "test/cat", "test/dog"), "folders of splits"),
@@ -153,7 +180,8 @@ def test_photos_without_an_ending_are_photos() -> None:
         (files("cat/train", "cat/test", "dog/train", "dog/more"), "but also dog/more/"),
         (files("Cat", "cat"), "'Cat' and 'cat' differ only by case"),
         (files("cat", "cat "), "'cat' and 'cat ' differ only by case or spaces"),
-        (files("train/cat", "train/dog", "test/Cat", "test/dog"), "classes .*'Cat'"),
+        (files("train/cat", "train/dog", "test/Cat", "test/dog"), "classes 'Cat' and 'cat'"),
+        (files("train/cat", "train/dog", "test/Cat"), "classes 'Cat' and 'cat' differ only by"),
         (files("cat", "dog", ending=".zip"), "has archives inside .'cat/0.zip'"),
     ],
 )

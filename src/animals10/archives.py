@@ -131,7 +131,7 @@ def _zip_entries(archive: zipfile.ZipFile, source: str, size: int) -> Iterator[E
             return content.read(member.file_size + 1)
 
     guard = _Guard(source, size)  # which knows every name, so that it must not stay
-    _warn_of_names([member for member in archive.infolist() if _encoding(member) is None])
+    _warn_of_names([m.filename for m in archive.infolist() if _encoding(m) is None])
     for member in archive.infolist():
         name = _zip_name(member)
         if member.flag_bits & 1:
@@ -164,11 +164,11 @@ def _encoding(member: zipfile.ZipInfo) -> str | None:
     return "utf-8"
 
 
-def _warn_of_names(members: list[zipfile.ZipInfo]) -> None:
-    if members:
+def _warn_of_names(names: list[str]) -> None:
+    if names:
         print(
-            f"{len(members):,} names in the zip are in an encoding that it does not tell, and come "
-            f"out as {members[0].filename!r}; pack it with names in UTF-8, or give the folder"
+            f"{len(names):,} names in the archive are in an encoding that it does not tell, and "
+            f"come out as {names[0]!r}; pack it with names in UTF-8, or give the folder"
         )
 
 
@@ -203,7 +203,7 @@ def _tar_entries(file: IO[bytes], store: IO[bytes], source: str, packed: int) ->
             store.seek(start)
             return store.read(size)
 
-    guard = _Guard(source, packed)
+    guard, odd = _Guard(source, packed), list[str]()
     with tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as archive:
         for member in archive:
             name = member.name + "/" * member.isdir()
@@ -215,6 +215,13 @@ def _tar_entries(file: IO[bytes], store: IO[bytes], source: str, packed: int) ->
                 while chunk := content.read(2**20):
                     store.write(chunk)
             yield Entry(name, partial(read, start, member.size), member.size)
+            odd += [name] * (not name.isprintable() and _is_undecoded(name))
+    _warn_of_names(odd)
+
+
+def _is_undecoded(name: str) -> bool:
+    """Tell whether a name has bytes that are no UTF-8."""
+    return any("\ud800" <= character <= "\udfff" for character in name)
 
 
 class _Guard:

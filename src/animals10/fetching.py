@@ -47,6 +47,7 @@ class Verdicts:
     rejected: list[tuple[str, str]] = field(default_factory=list)  # (path, reason)
     hashes: list[tuple[str, str]] = field(default_factory=list)  # (class, sha256) of all files read
     notes: list[tuple[str, str]] = field(default_factory=list)  # (path, note) of photos that pass
+    doubts: list[str] = field(default_factory=list)  # about the layout
 
 
 def judge(
@@ -150,6 +151,7 @@ def _classified(
     below.pop("", None)  # the wrapping folder itself
     layout = layouts.read(below) if members is None else manifest.assign(below, members)
     odd += layout.rejected.items()
+    verdicts.doubts += layout.notes
     verdicts.rejected += [
         (name.removeprefix(around), why) for name, why in odd if not name.endswith("/")
     ]
@@ -171,7 +173,8 @@ def _require_classes(members: dict[str, Member], verdicts: Verdicts) -> None:
     if len(classes) < 2:
         raise UserError(
             f"the source has {len(classes)} class(es): {', '.join(classes) or 'none'}; "
-            "at least 2 are needed, one folder of photos each"
+            "at least 2 are needed, one folder of photos each, or a fetch.manifest that says what "
+            "each photo is"
         )
 
 
@@ -180,7 +183,7 @@ def summary(verdicts: Verdicts) -> list[str]:
     counts = Counter(photo.label for photo in verdicts.photos)
     shown = "; ".join(f"{label} {count}" for label, count in sorted(counts.items())[:_SHOWN])
     more = f"; … ({len(counts):,} classes)" if len(counts) > _SHOWN else ""
-    lines = [shown + more]
+    lines = [shown + more, *verdicts.doubts]
     if splits := Counter(photo.split for photo in verdicts.photos if photo.split):
         given = ", ".join(f"{count:,} {split}" for split, count in sorted(splits.items()))
         lines.append(f"the data set gives its own split: {given}")

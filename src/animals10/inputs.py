@@ -57,6 +57,7 @@ def require(params: Parameters, recorded: Collection[str] = ()) -> dict[str, Pat
             f"split.pinned = {params.split.pinned!r} is no file in the project; copy an earlier "
             "splits.csv there, or give pinned/none.csv"
         )
+    _require_own("split.pinned", Path(params.split.pinned))
     return found
 
 
@@ -177,8 +178,8 @@ def _stamp(file: Path) -> list[int | str]:
 
 
 def _sha256(name: str) -> str:
-    try:
-        with Path(name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
+    with suppress(OSError):
+        if Path(name).is_file():  # a pipe would be waited for
+            with Path(name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""

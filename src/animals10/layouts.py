@@ -5,24 +5,23 @@ their meaning. What can be read in two ways is refused, with what was seen and h
 meant.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from animals10 import ambiguity
+from animals10.ambiguity import MANIFEST, Tree, detection, no_classes, shared, some
 from animals10.errors import UserError
-from animals10.names import GENERIC, PHOTO, SPLITS, photo_test, split_of
-
-_PACKED = re.compile(r"\.(zip|tar|tgz|gz|bz2|xz|zst|7z|rar|parquet|tfrecords?)$", re.IGNORECASE)
-_ANNOTATIONS = {
-    "annotation", "annotations", "bbox", "bboxes", "imagesets", "labels", "mask", "masks",
-    "segmentationclass", "segmentationobject", "trimaps", "xmls",
-}  # fmt: skip
-_FOLD = re.compile(r"(k?folds?|cv)[\s_-]*\d+", re.IGNORECASE)
-_PIECE = re.compile(r"(part|batch|chunk|shard|set|split)[\s_-]*\d+", re.IGNORECASE)
-_MANIFEST = "list the photos in fetch.manifest (a CSV with columns path, label)"
+from animals10.names import (
+    ANNOTATIONS,
+    GENERIC,
+    PHOTO,
+    SPLITS,
+    may_be_photo,
+    split_of,
+    split_words,
+)
 
 
 class Member(NamedTuple):
@@ -38,11 +37,12 @@ class Layout:
     """The files of a data set by the names that they were given.
 
     `members` has what each photo is; also an empty class folder, whose name ends in a slash.
-    `rejected` has the reasons of all other files.
+    `rejected` has the reasons of all other files, `notes` what the user should look at.
     """
 
     members: dict[str, Member] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def wrapper(names: Iterable[str]) -> str:
@@ -54,13 +54,12 @@ def wrapper(names: Iterable[str]) -> str:
         names: of files and folders; a folder's ends in a slash.
     """
     names = list(names)
-    is_photo = photo_test(names)
-    used = {tuple(name.split("/")[:-1]) for name in names if not name.endswith("/")}
+    files = [name for name in names if not name.endswith("/")]
+    used, photos, listed = (
+        {tuple(name.split("/")[:-1]) for name in some}
+        for some in (files, filter(may_be_photo, files), set(names) - set(files))
+    )
     filled = {parts[:depth] for parts in used for depth in range(len(parts) + 1)}
-    listed = {tuple(name.split("/")[:-1]) for name in names if name.endswith("/")}
-    photos = {
-        tuple(name.split("/")[:-1]) for name in names if not name.endswith("/") and is_photo(name)
-    }
     folders = photos | listed - filled
     depth = 0
     while True:
@@ -84,17 +83,12 @@ def read(names: Iterable[str]) -> Layout:
     Raises:
         UserError: the layout can be read in two ways, or has no classes.
     """
-    tree = _Tree(list(names))
-    _refuse_packed(tree)
+    tree = Tree(list(names))
     layout = Layout(rejected=dict.fromkeys(tree.beside, "not in a class folder"))
     if split_tops := _split_tops(tree):
         _read_splits(tree, split_tops, layout)
     else:
-        _refuse_loose_photos(tree)
-        _refuse_one(tree)
-        _refuse_folds(tree)
-        _refuse_masks(tree)
-        _refuse_itself(tree)
+        ambiguity.refuse(tree)
         _read_classes(tree, layout)
     require_names({member.label for member in layout.members.values()})
     return layout
@@ -116,99 +110,35 @@ def require_names(labels: set[str]) -> None:
             )
 
 
-class _Tree:
-    """The files below each top folder, and which of them look like photos.
-
-    Attributes:
-        files: all of them.
-        is_photo: tells photos by their names.
-        tops: by top folder, the names of its files, from below it on; only of folders with photos,
-            or with nothing at all.
-        beside: files that are in no such folder.
-    """
-
-    def __init__(self, names: list[str]) -> None:
-        self.files = [name for name in names if not name.endswith("/")]
-        self.is_photo = photo_test(self.files)
-        tops: dict[str, list[str]] = {}
-        for name in sorted(names):
-            top, slash, below = name.partition("/")
-            files = tops.setdefault(top, []) if slash else []
-            if below and not below.endswith("/"):
-                files.append(below)
-        self.tops = {
-            top: files for top, files in tops.items() if not files or any(map(self.is_photo, files))
-        }
-        self.beside = [name for name in self.files if name.partition("/")[0] not in self.tops]
-
-    def folders(self, files: Iterable[str]) -> dict[str, list[str]]:
-        """Group photos by their first folder; those that lie beside the folders by ""."""
-        found: dict[str, list[str]] = {}
-        for name in filter(self.is_photo, files):
-            first, slash, _ = name.partition("/")
-            found.setdefault(first if slash else "", []).append(name)
-        return found
-
-
-def _split_tops(tree: _Tree) -> dict[str, str]:
+def _split_tops(tree: Tree) -> dict[str, str]:
     """Return each top folder's split, if they are folders of splits and not classes."""
-    kinds = {top: split_of(top) for top in tree.tops if tree.tops[top]}
-    given = {top: kind for top, kind in kinds.items() if kind}
-    others = sorted(kinds.keys() - given.keys())
-    if len(set(given.values())) < 2:
-        return {}
-    if others and all(set(tree.folders(tree.tops[top])) == {""} for top in given):
-        return {}  # a class may be called train
-    if others:
+    words = {top: split_words(top) for top in tree.tops if tree.tops[top]}
+    given = {top: next(iter(splits)) for top, (splits, _) in words.items() if len(splits) == 1}
+    rests = sorted((words[top][1] for top in given), key=len)
+    nested = all(less <= more for less, more in zip(rests, rests[1:], strict=False))
+    others = [top for top in words if top not in given]
+    # As in rps, rps-test-set, rps-validation.
+    if given and "train" not in given.values() and len(others) == 1 and nested:
+        given |= {top: "train" for top in others if words[top][1] == rests[-1] != frozenset()}
+        others = [top for top in others if top not in given]
+    if len(set(given.values())) > 1 and nested and not others:
+        return given
+    pure = {splits for top in words if (splits := split_of(top))}
+    common = shared(tree)
+    split = [top for top, (splits, _) in words.items() if splits]
+    flat = all(set(tree.folders(tree.tops[top])) == {""} for top in split)
+    # Of many flat folders, two may be classes of these names.
+    doubtful = len(pure) > 1 and (not flat or 2 * len(split) >= len(words))
+    if doubtful or (split and len(common) > 1):
         raise UserError(
-            f"the source has folders of splits ({', '.join(sorted(given))}) and beside them "
-            f"{_some(others)}; remove or rename what is no split, or {_MANIFEST}"
+            f"the source has folders that look like splits ({some(split)}), but also "
+            f"{some([top for top in words if top not in split] or split)}, so that what is a "
+            f"class is not clear; name folders of splits train, val and test alone, or {MANIFEST}"
         )
-    return given
+    return {}
 
 
-def _refuse_packed(tree: _Tree) -> None:
-    packed = [name for name in tree.files if _PACKED.search(name)]
-    if packed and not any(map(PHOTO.search, tree.files)):
-        raise UserError(
-            f"the source has archives inside ({_some(packed)}) and no photos; unpack them, each "
-            "into the folder of its class, and give the folder around those"
-        )
-
-
-def _refuse_loose_photos(tree: _Tree) -> None:
-    """Refuse photos at the level of the classes."""
-    loose = [name for name in tree.beside if PHOTO.search(name) and "/" not in name]
-    if not loose:
-        return
-    seen = f"{len(loose):,} photos ({_some(loose)})"
-    if not tree.tops or _detection(tree):
-        raise _no_classes(seen + (_detection(tree) or " in no folder"))
-    raise UserError(
-        f"the source has {seen} beside the folders {_some(sorted(tree.tops))}; move them into "
-        f"their class's folder, or {_MANIFEST}"
-    )
-
-
-def _no_classes(seen: str) -> UserError:
-    return UserError(
-        f"the source has {seen}, so that nothing tells their classes; give one folder of photos "
-        f"per class, or {_MANIFEST}"
-    )
-
-
-def _detection(tree: _Tree) -> str:
-    """Say which annotation file of object detection there is, "" if there is none."""
-    photos = {PurePosixPath(name).stem for name in tree.files if PHOTO.search(name)}
-    for name in tree.files:
-        path = PurePosixPath(name)
-        known = re.search(r"_annotations\.|\.coco\.json$|(^|/)instances_\w+\.json$", name)
-        if known or (path.suffix.lower() in (".xml", ".txt") and path.stem in photos):
-            return f" and annotations of objects ({name!r})"
-    return ""
-
-
-def _read_splits(tree: _Tree, splits: dict[str, str], layout: Layout) -> None:
+def _read_splits(tree: Tree, splits: dict[str, str], layout: Layout) -> None:
     """Read train/cat/1.jpg, test/cat/2.jpg; a split's folder without class folders is left out."""
     if "train" not in splits.values():
         raise UserError(
@@ -220,17 +150,18 @@ def _read_splits(tree: _Tree, splits: dict[str, str], layout: Layout) -> None:
     for top in sorted(splits, key=lambda top: splits[top] != "train"):
         inside[top], folders = _unwrapped(top, tree, classes)
         _refuse_mixed(inside[top], folders)
+        require_names(classes | folders.keys())
         if splits[top] == "train":
             classes |= folders.keys() - {""}
         elif not folders.keys() & classes and len(folders) == 1:
             inside[top] = ""  # say, test/1.jpg or test/unknown/1.jpg
         elif unknown := sorted(folders.keys() - classes):
             raise UserError(
-                f"the source's {top} has classes that no training photo has: {_some(unknown)}; "
-                f"rename or remove them, or {_MANIFEST}"
+                f"the source's {top} has classes that no training photo has: {some(unknown)}; "
+                f"rename or remove them, or {MANIFEST}"
             )
     if not classes:
-        raise _no_classes(f"folders of splits ({', '.join(sorted(splits))}){_detection(tree)}")
+        raise no_classes(f"folders of splits ({', '.join(sorted(splits))}){detection(tree)}")
     for top, split in splits.items():
         labelled = classes if split != "unlabelled" else set()
         for name in (f"{top}/{below}" for below in tree.tops[top]):
@@ -243,7 +174,7 @@ def _read_splits(tree: _Tree, splits: dict[str, str], layout: Layout) -> None:
                 layout.rejected[name] = f"unlabelled: {top} has no class folders"
 
 
-def _unwrapped(top: str, tree: _Tree, classes: set[str]) -> tuple[str, dict[str, list[str]]]:
+def _unwrapped(top: str, tree: Tree, classes: set[str]) -> tuple[str, dict[str, list[str]]]:
     """Return a split's folder with those that wrap its class folders, and its photos by folder.
 
     Wrapping are training_set/training_set/ and test/images/.
@@ -261,58 +192,21 @@ def _unwrapped(top: str, tree: _Tree, classes: set[str]) -> tuple[str, dict[str,
 
 
 def _refuse_mixed(inside: str, folders: dict[str, list[str]]) -> None:
-    if "" in folders and len(folders) > 1:
+    loose = [name for name in folders.get("", []) if PHOTO.search(name)]
+    if loose and len(folders) > 1:
         raise UserError(
-            f"the source's {inside} has photos ({_some(folders[''])}) beside the folders "
-            f"{_some(sorted(folders.keys() - {''}))}; move them into their class's folder, or "
-            f"{_MANIFEST}"
+            f"the source's {inside} has photos ({some(loose)}) beside the folders "
+            f"{some(sorted(folders.keys() - {''}))}; move them into their class's folder, or "
+            f"{MANIFEST}"
         )
 
 
-def _refuse_one(tree: _Tree) -> None:
-    """Refuse a single folder whose name is no class's, or with annotations of objects."""
-    if len(tree.tops) == 1 and ({*tree.tops} <= GENERIC or _detection(tree)):
-        raise _no_classes(f"one folder of photos ({_some(list(tree.tops))}){_detection(tree)}")
-
-
-def _refuse_folds(tree: _Tree) -> None:
-    tops = {top: set(tree.folders(files)) for top, files in tree.tops.items()}
-    if len(tops) < 2:
-        return
-    folds = all(map(_FOLD.fullmatch, tops))
-    pieces = all(map(_PIECE.fullmatch, tops)) and len(set.intersection(*tops.values()) - {""}) > 1
-    if folds or pieces:
-        raise UserError(
-            f"the source's folders {_some(sorted(tops))} look like folds or pieces of one data "
-            f"set, not like classes; give one folder per class, or {_MANIFEST}, which may have a "
-            "column split or group"
-        )
-
-
-def _refuse_masks(tree: _Tree) -> None:
-    """Refuse images/1.jpg beside masks/1.png, and the like."""
-    names = {re.sub("[^a-z]", "", top.lower()) for top in tree.tops}
-    if names & _ANNOTATIONS and names & GENERIC and names <= _ANNOTATIONS | GENERIC:
-        raise _no_classes(f"photos and their annotations ({_some(sorted(tree.tops))})")
-
-
-def _refuse_itself(tree: _Tree) -> None:
-    """Refuse cat, dog and data/cat, data/dog side by side."""
-    for top, files in tree.tops.items():
-        siblings = tree.tops.keys() - {top}
-        folders = tree.folders(files)
-        again = siblings & folders.keys()
-        if "" not in folders and again and 2 * len(again) >= len(siblings):
-            raise UserError(
-                f"the source has {_some(sorted(again))} and, inside {top!r}, folders of the same "
-                f"names: a data set inside itself; give the path of the one that is meant, or "
-                f"{_MANIFEST}"
-            )
-
-
-def _read_classes(tree: _Tree, layout: Layout) -> None:
+def _read_classes(tree: Tree, layout: Layout) -> None:
     """Read cat/1.jpg, and cat/train/1.jpg where classes are split inside."""
     inner = _split_inside(tree)
+    if not inner:
+        ambiguity.refuse_deeper_splits(tree)
+    layout.notes += _doubts(tree)
     for top, files in tree.tops.items():
         if not files:
             layout.members[f"{top}/"] = Member(top)
@@ -324,7 +218,7 @@ def _read_classes(tree: _Tree, layout: Layout) -> None:
                 layout.members[f"{top}/{name}"] = Member(top, split)
 
 
-def _split_inside(tree: _Tree) -> bool:
+def _split_inside(tree: Tree) -> bool:
     """Tell whether each class has folders of splits, and nothing beside them."""
     folders = {top: set(tree.folders(files)) for top, files in tree.tops.items() if files}
     kinds = {top: set(map(split_of, names)) for top, names in folders.items()}
@@ -335,10 +229,17 @@ def _split_inside(tree: _Tree) -> bool:
             seen = f"{top}/{other[0]}/" if other[0] else f"photos beside the folders of {top}/"
             raise UserError(
                 f"the source has folders of splits inside its classes, but also {seen}; remove or "
-                f"rename one or the other, or {_MANIFEST}"
+                f"rename one or the other, or {MANIFEST}"
             )
     return True
 
 
-def _some(names: list[str], shown: int = 4) -> str:
-    return ", ".join(map(repr, names[:shown])) + ", …" * (len(names) > shown)
+def _doubts(tree: Tree) -> list[str]:
+    """Say what is read by the rule, but may be meant otherwise."""
+    doubts = []
+    if len(common := sorted(shared(tree))) > 1:
+        doubts.append(f"each class has the same folders ({some(common)}); the outer ones are it")
+    inside = {name for files in tree.tops.values() for name in tree.folders(files)}
+    if masks := sorted(name for name in inside if name.lower() in ANNOTATIONS):
+        doubts.append(f"folders within classes are read as photos: {some(masks)}")
+    return doubts

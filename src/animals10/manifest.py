@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from animals10 import layouts
 from animals10.errors import UserError
 from animals10.layouts import Layout, Member
-from animals10.names import SPLITS, photo_test, readable, split_of, tidy
+from animals10.names import SPLITS, may_be_photo, readable, split_of, tidy
 
 _COLUMNS = ("path", "label", "split", "group")
 
@@ -31,6 +31,8 @@ def read(path: Path) -> dict[str, Member]:
     for line, row in _rows(path):
         name = row["path"] and tidy(row["path"].replace("\\", "/"))
         split = split_of(row["split"])
+        if not any(row.values()):
+            continue
         if not name:
             raise _wrong(path, f"has no path in line {line}")
         if name in members:
@@ -128,6 +130,5 @@ def assign(names: Iterable[str], members: dict[str, Member]) -> Layout:
 
 def _wrappers(files: set[str]) -> list[str]:
     """Return "" and the folders that wrap all photos, each with those around it."""
-    is_photo = photo_test(files)
-    parts = commonprefix([PurePosixPath(name).parts[:-1] for name in files if is_photo(name)])
+    parts = commonprefix([PurePosixPath(name).parts[:-1] for name in files if may_be_photo(name)])
     return list(accumulate((f"{part}/" for part in parts), initial=""))

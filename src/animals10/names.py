@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
 SPLITS = ("train", "validation", "test")
@@ -12,10 +11,20 @@ PHOTO = re.compile(
     r"\.(jpe?g|jpe|jfif|png|gif|webp|bmp|tiff?|hei[cf]|avif|jp2|j2k|jxl|ppm|pgm|svg|dng|nef|cr2)$",
     re.IGNORECASE,
 )
+_DOCUMENT = re.compile(
+    r"\.(txt|csv|tsv|jsonl?|xml|ya?ml|toml|ini|cfg|log|md|rst|html?|pdf|docx?|xlsx?|pptx?|py|ipynb|m"
+    r"|mat|np[yz]|h5|hdf5|pkl|pth?|onnx|names|data|db|sqlite|sh|bat|url|lnk|css|js)$"
+    r"|(^|/)(README|LICEN[CS]E|COPYING|NOTICE|AUTHORS|CHANGELOG|Makefile|\w+SUMS?)[^/.]*$",
+    re.IGNORECASE,
+)
+ANNOTATIONS = {
+    "annotation", "annotations", "bbox", "bboxes", "imagesets", "labels", "mask", "masks",
+    "segmentationclass", "segmentationobject", "trimaps", "xmls",
+}  # fmt: skip
 _SPLIT_WORDS = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval"), "validation"),
-    **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout", "evaluation"), "test"),
     **dict.fromkeys(("pred", "predict", "prediction", "unlabelled", "unlabeled"), "unlabelled"),
 }
 # What usually stands beside a split's name, as in seg_train, training_set, test_images, val2017.
@@ -53,17 +62,22 @@ def hidden(name: str) -> bool:
     return any(part.startswith(".") or part in _BOOKKEEPING for part in parts)
 
 
-def photo_test(names: Iterable[str]) -> Callable[[str], bool]:
-    """Return what tells photos by name; where no name ends as photos do, any may be one."""
-    if any(map(PHOTO.search, names)):
-        return lambda name: bool(PHOTO.search(name))
-    return lambda name: True
+def may_be_photo(name: str) -> bool:
+    """Tell whether a file's name may be a photo's: it is no document's, nor an annotation's."""
+    folders = {re.sub("[^a-z]", "", part.lower()) for part in PurePosixPath(name).parts[:-1]}
+    return bool(PHOTO.search(name)) or not (_DOCUMENT.search(name) or folders & ANNOTATIONS)
+
+
+def split_words(name: str) -> tuple[set[str], frozenset[str]]:
+    """Return the splits that a name's words stand for, and its other words but usual affixes."""
+    words = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", name).lower())
+    words = [re.sub(r"^(train|training|test|val|valid)(set|data|images|imgs)$", r"\1", word)
+             for word in words]  # fmt: skip
+    splits = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
+    return splits, frozenset(words) - _AFFIXES - _SPLIT_WORDS.keys()
 
 
 def split_of(name: str) -> str:
     """Return the split that a folder's or manifest's name stands for, "unlabelled", or ""."""
-    words = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", name).lower())
-    words = [re.sub(r"^(train|training|test|val|valid)(set|data|images|imgs)$", r"\1", word)
-             for word in words]  # fmt: skip
-    left = [word for word in words if word not in _AFFIXES]
-    return _SPLIT_WORDS.get(left[0], "") if len(left) == 1 else ""
+    splits, others = split_words(name)
+    return splits.pop() if len(splits) == 1 and not others else ""
