@@ -1,9 +1,12 @@
 """Pictures of many classes, and of classes with any names."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
+from conftest import ROOT
 
 from animals10 import plots
 
@@ -87,3 +90,12 @@ def test_a_thousand_classes_have_as_many_names_as_fit() -> None:
         assert len(labels) == 50
         assert [label.get_text() for label in labels] == [classes[int(each)] for each in places]
     assert len(axes.get_children()) < 30  # what is made for each cell or class takes minutes
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".dvc/plots").glob("*.json")))
+def test_templates_are_of_the_version_that_dvcs_page_loads(path: Path) -> None:
+    """Vega-Lite 5.2 draws nothing where an aggregate that joins names no groups."""
+    template = json.loads(path.read_text(encoding="utf-8"))
+    assert template["$schema"].endswith("/vega-lite/v5.json")
+    for step in template.get("spec", template).get("transform", []):
+        assert "groupby" in step
