@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, features
 
 from animals10.images import (
     DARK_NOTE,
+    END_NOTE,
     EXIF_NOTE,
     LARGEST_JPEG,
     LARGEST_OTHER,
@@ -586,3 +587,16 @@ def test_what_would_take_more_memory_is_refused() -> None:
     for content in (progressive, webp, one_strip(10_000, 10_000)):
         with pytest.raises(ImageError, match=r"^too large: .* MiB of memory; 800 are allowed$"):
             decode(content, 64)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
+def test_a_jpeg_that_lacks_only_its_end_mark_is_kept(options: dict[str, bool]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
+    content = saved(Image.fromarray(noise), "JPEG", **options)
+    for lacking in (1, 2):
+        pixels, notes = examine(content[:-lacking], 64)
+        np.testing.assert_array_equal(pixels, decode(content, 64))
+        assert notes == (END_NOTE,)
+    for lacking in (6, 40, 400):
+        with pytest.raises(ImageError, match="truncated file"):
+            decode(content[:-lacking], 64)

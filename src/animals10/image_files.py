@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Literal
 
-from PIL import AvifImagePlugin, ImageCms, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageChops, ImageCms, UnidentifiedImageError
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -26,6 +26,8 @@ DAMAGE = (  # what Pillow raises
     RuntimeError,
     ImageCms.PyCMSError,
 )
+_COMPARED = 50_000_000  # pixels of two pictures that memory is taken for
+_JPEG_END = b"\xff\xd9"
 # What a file without a photo is, by its beginning.
 _KINDS = [
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), kind)
@@ -112,8 +114,24 @@ def repaired(content: bytes, damage: Exception) -> Iterator[bytes]:
             yield content[:8] + b"".join(needed)
     elif content.startswith(b"\xff\xd8") and isinstance(damage, UnidentifiedImageError):
         yield _without_segments(content)
+    elif content.startswith(b"\xff\xd8") and "truncated" in str(damage):
+        if _lacks_only_its_end(content.rstrip(b"\xff")):
+            yield content.rstrip(b"\xff") + _JPEG_END
     elif content[4:8] == b"ftyp":
         yield re.sub(rb"(infe.{8})Exif", rb"\1none", content, flags=re.DOTALL)
+
+
+def _lacks_only_its_end(content: bytes) -> bool:
+    """Tell whether a JPEG has all of its pixels: what is put before its end changes none."""
+    pictures = []
+    with suppress(*DAMAGE):
+        for filler in (b"", b"\x55" * 64):
+            with Image.open(io.BytesIO(content + filler + _JPEG_END), formats=["JPEG"]) as image:
+                if image.width * image.height > _COMPARED:
+                    return False
+                pictures.append(image.convert("RGB"))
+        return ImageChops.difference(*pictures).getbbox() is None
+    return False
 
 
 def _without_segments(content: bytes) -> bytes:

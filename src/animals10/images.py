@@ -26,6 +26,7 @@ _TILE = 1024  # pixels, side of the parts of larger ones
 
 EXIF_NOTE = "unreadable EXIF: orientation ignored"
 PROFILE_NOTE = "unusable colour profile: taken as sRGB"
+END_NOTE = "no end mark, but all pixels"
 METADATA_NOTE = "damaged metadata: left out"
 DARK_NOTE = "16-bit values below 4,096: nearly black; scale them to 0..65,535 if they have 12 bits"
 
@@ -94,7 +95,8 @@ def examine(
     for repaired in image_files.repaired(content, damage):
         with suppress(*DAMAGE):
             pixels, notes = _open(repaired, len(content), size, *limits)
-            return pixels, (METADATA_NOTE, *notes)
+            added = repaired.startswith(content.rstrip(b"\xff"))
+            return pixels, (END_NOTE if added else METADATA_NOTE, *notes)
     raise ImageError(image_files.reason(content, damage))
 
 
