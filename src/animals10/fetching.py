@@ -66,15 +66,14 @@ def judge(
         entries: all files and folders of the source.
         smallest: pixels that the shorter side of a photo must have.
         verdicts: filled while the photos are yielded.
-        members: of a manifest (`manifest.read`), if there is one.
+        members: of a manifest, if there is one.
         largest: pixels that a photo may have.
 
     Yields:
         (name, the file's bytes unchanged), sorted by name.
 
     Raises:
-        UserError: the layout is ambiguous; or, after the last photo, fewer than two classes have
-            photos or one has none.
+        UserError: the layout is ambiguous, or a class has no photo.
     """
     candidates = _classified(entries, members, verdicts)
     of = {name: member for name, _, member in candidates}

@@ -32,8 +32,7 @@ def assign(
     hashing (seed, group): scikit-learn's splitters shuffle positions, which depend on the listing.
     A photo that is pinned stays, and new ones of its group follow it, to test first.
 
-    Where the data set gives its own split, its photos have that one; a split that it lacks is drawn
-    from its training photos, but from those that no photo of validation or test is like.
+    Where the data set gives its own split, its photos have that one, see `_completed`.
 
     Args:
         photos: columns `label`, `sha256` (hex of the file's bytes), `group`, a number, `split`, ""
@@ -48,8 +47,7 @@ def assign(
         The photos with all their columns and `split`.
 
     Raises:
-        UserError: a class is too small to have a photo in each split, or photos are pinned of a
-            data set that gives its own split.
+        UserError: a class is too small for all splits, or photos of a given split are pinned.
     """
     fractions = {"test": test, "validation": validation}
     if not (photos["split"] != "").any():
@@ -65,7 +63,10 @@ def assign(
 def _completed(
     photos: pd.DataFrame, names: np.ndarray, fractions: dict[str, float], seed: int
 ) -> pd.DataFrame:
-    """Keep the splits that a data set gives, and draw those that it lacks from train."""
+    """Keep the splits that a data set gives, and draw those that it lacks from train.
+
+    But not from photos of train that are like one of a given validation or test split.
+    """
     given = photos["split"].to_numpy()
     trains = np.isin(given, ["", "train"])
     missing = {name: share for name, share in fractions.items() if not (given == name).any()}
