@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 
 from animals10 import artifacts, evaluation, parameters, resuming, tracking
@@ -38,7 +37,10 @@ def main() -> None:
             pairs = evaluation.confused_pairs(table)
             artifacts.write_csv(Path(f"plots/confusion/{name}_pairs.csv"), pairs)
         scores = _each(answers, evaluation.scores)
-        unseen = _unseen()
+        unseen = evaluation.unseen(
+            *(pd.read_csv(SPLITS / name, dtype=str, keep_default_na=False)
+              for name in ("splits.csv", "duplicates.csv"))
+        )  # fmt: skip
         for name in MODELS if unseen.any() and not unseen.all() else ():
             rest = evaluation.chosen(answers[name]["test"], unseen)
             scores[name]["test_without_duplicates"] = evaluation.scores(rest)
@@ -47,16 +49,6 @@ def main() -> None:
         artifacts.write_json(Path("metrics/report.json"), reports)
         record.attempt(lambda: log_evaluation(record))
     resuming.forget_saved()
-
-
-def _unseen() -> np.ndarray:
-    """Tell which test photos have no near-duplicate in another split."""
-    splits, straddling = (
-        pd.read_csv(SPLITS / name, usecols=["path", "split"], dtype=str, keep_default_na=False)
-        for name in ("splits.csv", "duplicates.csv")
-    )
-    test = splits["path"][splits["split"] == "test"]
-    return ~test.isin(straddling["path"]).to_numpy()
 
 
 def _ask(name: str, splits: dict[str, Examples]) -> dict[str, Answers]:

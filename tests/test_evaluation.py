@@ -6,14 +6,17 @@ from sklearn.metrics import f1_score
 
 from animals10 import drawing
 from animals10.arrays import Examples
+from animals10.comparison import table
 from animals10.evaluation import (
     Answers,
     answer,
     calibration_error,
+    chosen,
     confused_pairs,
     confusions,
     report,
     scores,
+    unseen,
 )
 from animals10.inference import Predictor
 
@@ -147,3 +150,25 @@ def test_answers_keep_the_order_of_the_labels() -> None:
     answers = answer(Predictor(model), Examples(images, labels), batch_size=7)
     assert (answers.probabilities.argmax(axis=1) == labels).all()
     assert scores(answers)["accuracy"] == 1
+
+
+def test_figures_without_near_duplicates_are_of_the_other_rows() -> None:
+    splits = pd.DataFrame(
+        {"path": list("abcdef"), "split": ["test", "train", "test", "test", "validation", "test"]}
+    )
+    rows = unseen(splits, pd.DataFrame({"path": ["b", "c", "e", "f"]}))
+    assert rows.tolist() == [True, False, True, False]
+    answers = Answers(np.eye(2, dtype="float32")[[0, 0, 1, 0]], np.array([0, 1, 1, 1]))
+    assert scores(answers)["accuracy"] == 0.5
+    assert scores(chosen(answers, rows))["accuracy"] == 1
+
+
+def test_the_comparison_names_what_is_without_near_duplicates() -> None:
+    metrics = {"accuracy": 0.5, "macro_f1": 0.25}
+    of_split = {"validation": metrics, "test": metrics}
+    plain = table({"cnn": of_split}, {"cnn": 7})
+    assert "near-duplicates" not in plain
+    rest = {"test_without_duplicates": {"accuracy": 0.125}}
+    assert table({"cnn": of_split | rest}, {"cnn": 7}) == (
+        f"{plain}\n\ntest accuracy without near-duplicates of other splits: cnn 0.125"
+    )

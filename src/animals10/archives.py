@@ -215,7 +215,8 @@ def _tar_entries(file: IO[bytes], store: IO[bytes], source: str, packed: int) ->
                 while chunk := content.read(2**20):
                     store.write(chunk)
             yield Entry(name, partial(read, start, member.size), member.size)
-            odd += [name] * (not name.isprintable() and _is_undecoded(name))
+            if _is_undecoded(name):
+                odd.append(name)
     _warn_of_names(odd)
 
 

@@ -40,6 +40,20 @@ def answer(predictor: Predictor, examples: Examples, batch_size: int = 64) -> An
     return Answers(probabilities, examples.labels)
 
 
+def unseen(splits: pd.DataFrame, straddling: pd.DataFrame) -> np.ndarray:
+    """Tell which test photos have no near-duplicate in another split.
+
+    Args:
+        splits: columns path and split, of all photos.
+        straddling: column path, of the photos that have one.
+
+    Returns:
+        bool of shape (test photos,), in the order of the test split's examples.
+    """
+    test = splits["path"][splits["split"] == "test"]
+    return ~test.isin(straddling["path"]).to_numpy()
+
+
 def chosen(answers: Answers, rows: np.ndarray) -> Answers:
     """Return a model's answers to some of the examples, bool of shape (n,)."""
     return Answers(answers.probabilities[rows], answers.labels[rows])
