@@ -24,6 +24,7 @@ $(READY): requirements.txt pyproject.toml
 repro: params ## run the whole pipeline and print the comparison of the models
 	@python -m animals10 repair
 	dvc repro
+	@python -m animals10 sync || true # what MLflow lacks costs no run
 	@python -m animals10 compare
 
 params: $(READY) ## check params.yaml
@@ -59,10 +60,10 @@ compare: $(READY) ## measure the pipeline against notebooks, with ../shared (1 h
 	PYTHONPATH=src python benchmarks/notebooks/compare.py accuracy 1
 
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000
-	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port 5000
+	@python -m animals10 ui
 
-sync: $(READY) ## complete the MLflow store from git and DVC: restored, cloned or lost experiments
-	@python -m animals10 sync
+sync: $(READY) ## complete the MLflow store from git and DVC; of earlier commits as well: HISTORY=1
+	@python -m animals10 sync $(if $(HISTORY),--history)
 
 test: $(READY) ## run the default tests (under 8 minutes on 2 cores)
 	pytest
@@ -92,8 +93,14 @@ format: $(READY) ## format and mend what can be
 	ruff format .
 	ruff check --fix .
 
-lock: $(READY) ## pin requirements.in into requirements.txt
+# What stages depend on: another version may decode, draw or compute otherwise.
+IMAGES := numpy|opencv-python-headless|pillow
+NETWORKS := keras|numpy|tensorflow
+
+lock: $(READY) ## pin requirements.in into requirements.txt and versions/
 	pip-compile --quiet --strip-extras --no-emit-options --output-file requirements.txt requirements.in
+	grep -E '^($(IMAGES))==' requirements.txt > versions/images.txt
+	grep -E '^($(NETWORKS))==' requirements.txt > versions/networks.txt
 
 clean: ## remove the environment and caches, not data or models
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -10,7 +10,7 @@ errors.guard_imports()  # the imports below take seconds
 
 from pathlib import Path
 
-from animals10 import artifacts, inputs, parameters
+from animals10 import artifacts, environment, inputs, parameters
 
 OUT = Path("data/_stages/check/inputs.json")
 
@@ -18,6 +18,7 @@ OUT = Path("data/_stages/check/inputs.json")
 def main() -> None:
     """Write data/_stages/check/inputs.json."""
     params = parameters.load()
+    environment.require(params)
     recorded = inputs.read_recorded(OUT, params)
     found = inputs.require(params, recorded)
     for key in sorted(recorded.keys() - found.keys()):

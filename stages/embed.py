@@ -16,10 +16,10 @@ FEATURES = Path("data/_stages/embed")
 
 
 def main() -> None:
-    """Write backbone.keras and <split>.npy into data/_stages/embed.
+    """Write backbone.keras, train.npy and validation.npy into data/_stages/embed.
 
     The features of train have shape (1 + views, n, channels), the plain ones first; those of
-    validation and test have shape (n, channels).
+    validation have shape (n, channels).
     """
     params = parameters.load()
     seed_everything(params.seed)
@@ -29,10 +29,9 @@ def main() -> None:
     train = load_split(SPLITS / "train")
     views = plain_and_views(train, size, params.seed, params.augment, params.embed.views)
     predictor.write(FEATURES / "train.npy", views, len(views), len(train.labels))
-    for split in ("validation", "test"):
-        examples = load_split(SPLITS / split)
-        plain = Batches(examples, size, shuffle=False)
-        predictor.write(FEATURES / f"{split}.npy", [plain], len(examples.labels))
+    validation = load_split(SPLITS / "validation")
+    plain = Batches(validation, size, shuffle=False)
+    predictor.write(FEATURES / "validation.npy", [plain], len(validation.labels))
 
 
 if __name__ == "__main__":

@@ -12,15 +12,15 @@ from typing import Any
 import keras
 import pandas as pd
 
-from animals10 import artifacts, evaluation, parameters, resuming, tracking
+from animals10 import artifacts, evaluation, outcome, parameters, resuming
 from animals10.arrays import Examples, load_split
 from animals10.evaluation import Answers
 from animals10.inference import Predictor
-from animals10.recording import log_evaluation
 from animals10.seeding import seed_everything
+from animals10.tracking.record import stage_run
 
 SPLITS = Path("data/_stages/split")
-MODELS = tuple(tracking.MODELS.values())
+MODELS = tuple(outcome.MODELS.values())
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     splits = {split: load_split(SPLITS / split) for split in ("validation", "test")}
     seed_everything(params.seed)
-    with tracking.stage_run("evaluate") as record:
+    with stage_run("evaluate"):
         answers = {name: _ask(name, splits) for name in MODELS}
         for name in MODELS:
             table = evaluation.confusions(answers[name]["test"], classes)
@@ -47,7 +47,6 @@ def main() -> None:
         reports = _each(answers, lambda given: evaluation.report(given, classes))
         artifacts.write_json(Path("metrics/evaluate.json"), scores)
         artifacts.write_json(Path("metrics/report.json"), reports)
-        record.attempt(lambda: log_evaluation(record))
     resuming.forget_saved()
 
 

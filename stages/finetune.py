@@ -8,10 +8,11 @@ from pathlib import Path
 
 import keras
 
-from animals10 import outcome, parameters, resuming, tracking
+from animals10 import outcome, parameters, resuming
 from animals10.arrays import load_split
 from animals10.finetuning import finetune
 from animals10.seeding import seed_everything
+from animals10.tracking.record import stage_run
 
 SPLITS = Path("data/_stages/split")
 
@@ -21,7 +22,7 @@ def main() -> None:
     params = parameters.load()
     train, validation = load_split(SPLITS / "train"), load_split(SPLITS / "validation")
     seed_everything(params.seed)
-    with resuming.checkpoints("finetune") as states, tracking.stage_run("finetune") as record:
+    with resuming.checkpoints("finetune") as states, stage_run("finetune") as epochs:
         model = keras.saving.load_model("models/frozen.keras", safe_mode=True)
         history, rounds = finetune(
             model,
@@ -31,10 +32,9 @@ def main() -> None:
             params.augment,
             params.seed,
             states,
-            callbacks=[tracking.epoch_logger(record)],
+            callbacks=[epochs],
         )
-        outcome.save("finetuned", "finetune", model, history, rounds)
-        record.attempt(lambda: tracking.log_training(record, "finetune"))
+        outcome.save("finetune", model, history, rounds)
 
 
 if __name__ == "__main__":

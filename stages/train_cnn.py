@@ -7,10 +7,11 @@ errors.guard_imports()  # the imports below take seconds
 import json
 from pathlib import Path
 
-from animals10 import models, outcome, parameters, resuming, tracking
+from animals10 import models, outcome, parameters, resuming
 from animals10.acceleration import accelerate, set_precision
 from animals10.arrays import Batches, load_split
 from animals10.seeding import seed_everything
+from animals10.tracking.record import stage_run
 from animals10.training import compile_model, fit
 
 SPLITS = Path("data/_stages/split")
@@ -24,7 +25,7 @@ def main() -> None:
     train, validation = load_split(SPLITS / "train"), load_split(SPLITS / "validation")
     seed_everything(params.seed)
     set_precision(settings.precision)
-    with resuming.checkpoints("train_cnn") as states, tracking.stage_run("train_cnn") as record:
+    with resuming.checkpoints("train_cnn") as states, stage_run("train_cnn") as epochs:
         model = models.cnn(params.image_size, len(classes), settings)
         twin = accelerate(model)
         compile_model(twin, settings, settings.optimizer, settings.loss)
@@ -36,11 +37,9 @@ def main() -> None:
             validation,
             settings,
             states,
-            callbacks=[tracking.epoch_logger(record)],
+            callbacks=[epochs],
         )
-        metrics = outcome.best_epoch(history)
-        outcome.save("cnn", "train_cnn", model, history, metrics)
-        record.attempt(lambda: tracking.log_training(record, "train_cnn"))
+        outcome.save("train_cnn", model, history)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from animals10 import models, outcome, parameters, resuming, tracking
+from animals10 import models, outcome, parameters, resuming
 from animals10.acceleration import leave_undivided
-from animals10.arrays import Batches, Examples, load_split
+from animals10.arrays import Batches, Examples
 from animals10.seeding import seed_everything
+from animals10.tracking.record import stage_run
 from animals10.training import compile_model, fit
 
 SPLITS, FEATURES = Path("data/_stages/split"), Path("data/_stages/embed")
@@ -24,16 +25,12 @@ def main() -> None:
     params = parameters.load()
     settings = params.train_frozen
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
-    images, validation = load_split(SPLITS / "train"), load_split(SPLITS / "validation")
-    views = np.load(FEATURES / "train.npy", mmap_mode="r", allow_pickle=False)
-    features = np.load(FEATURES / "validation.npy", mmap_mode="r", allow_pickle=False)
-    train = Examples(views.reshape(-1, views.shape[-1]), np.tile(images.labels, len(views)))
+    views, labels = _load("train")
+    validation = Examples(*_load("validation"))
+    train = Examples(views.reshape(-1, views.shape[-1]), np.tile(labels, len(views)))
     leave_undivided()
     seed_everything(params.seed)
-    with (
-        resuming.checkpoints("train_frozen") as states,
-        tracking.stage_run("train_frozen") as record,
-    ):
+    with resuming.checkpoints("train_frozen") as states, stage_run("train_frozen") as epochs:
         backbone = keras.saving.load_model(FEATURES / "backbone.keras", safe_mode=True)
         head = models.head(views.shape[-1], len(classes), settings.dense, settings.dropout)
         # A step takes less than Keras's loop around it.
@@ -41,14 +38,19 @@ def main() -> None:
         history = fit(
             head,
             Batches(train, settings.batch_size, params.seed),
-            Examples(features, validation.labels),
+            validation,
             settings,
             states,
-            callbacks=[tracking.epoch_logger(record)],
+            callbacks=[epochs],
         )
-        model, metrics = models.join(backbone, outcome.plain(head)), outcome.best_epoch(history)
-        outcome.save("frozen", "train_frozen", model, history, metrics)
-        record.attempt(lambda: tracking.log_training(record, "train_frozen"))
+        model = models.join(backbone, outcome.plain(head))
+        outcome.save("train_frozen", model, history)
+
+
+def _load(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Map a split's features, and read its labels."""
+    features = np.load(FEATURES / f"{split}.npy", mmap_mode="r", allow_pickle=False)
+    return features, np.load(SPLITS / split / "labels.npy", allow_pickle=False)
 
 
 if __name__ == "__main__":

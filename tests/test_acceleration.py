@@ -103,6 +103,19 @@ def test_normalization_stays_where_its_convolution_has_other_readers() -> None:
     assert kinds.count("FusedNormalization") == 1
 
 
+def test_a_convolution_that_is_used_twice_answers_alike() -> None:
+    inputs = keras.Input((8, 8, 3))
+    twice = layers.Conv2D(3, 3, padding="same", use_bias=False)
+    x = layers.BatchNormalization(name="fixed")(twice(inputs))
+    x = layers.Activation("silu")(twice(x))
+    model = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
+    model.get_layer("fixed").trainable = False
+    scatter(model)
+    images = np.random.default_rng(2).uniform(0, 1, (2, 8, 8, 3))
+    for learns in (True, False):
+        np.testing.assert_allclose(accelerate(model, learns)(images), model(images), atol=1e-6)
+
+
 def test_for_answers_alone_all_normalization_goes_into_convolutions() -> None:
     model = backbones.build("EfficientNetB0", 32)
     scatter(model)

@@ -13,6 +13,7 @@ from animals10.arrays import Batches, Examples, RecurringViews, feed, load_split
 from animals10.errors import UserError
 from animals10.inference import Predictor
 from animals10.parameters import Augment, Parameters
+from animals10.seeding import stream
 from animals10.training import compile_model, fit
 
 RESET = Path("/proc/self/clear_refs")  # of Linux
@@ -240,3 +241,11 @@ def test_black_images_and_features_of_any_range_are_taken() -> None:
     for inputs in (np.zeros((2, 8, 8, 3)), np.full((2, 5), -3.0)):
         batches = Batches(Examples(inputs, np.arange(2)), 4, shuffle=False)
         np.testing.assert_array_equal(batches[0][0], inputs)
+
+
+def test_no_two_purposes_share_their_random_numbers() -> None:
+    purposes, numbers = ("order", "views", "samples"), ([0], [1], [2, 0], [1, 1])
+    drawn = {stream(word, 42, *each).random() for word in purposes for each in numbers}
+    assert len(drawn) == len(purposes) * len(numbers)
+    # Those of the drawn sample.
+    assert not drawn & {np.random.default_rng([42, *each]).random() for each in numbers}

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-import mlflow
 import pandas as pd
 import pytest
 from conftest import ROOT
 
-from animals10 import choosing, tracking
+from animals10 import choosing
 from animals10.parameters import BackboneName
+from animals10.tracking import store
+from animals10.tracking.record import log_benchmark
 
 
 def test_every_backbone_is_quoted_once() -> None:
@@ -39,8 +40,9 @@ def test_measured_figures_are_keras_published_ones(
     assert files[2].read_bytes().startswith(b"\x89PNG")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'runs.db'}")
     monkeypatch.chdir(tmp_path)
-    tracking.log_benchmark("backbones", {"MobileNetV2": {"depth": 105.0}}, files[:1])
-    [run] = mlflow.search_runs(experiment_names=["animals10"], output_format="list")
+    log_benchmark("backbones", {"MobileNetV2": {"depth": 105.0}}, files[:1])
+    client, place = store.connect()
+    [run] = client.search_runs([place])
     assert run.data.metrics == {"MobileNetV2/depth": 105.0}
 
 

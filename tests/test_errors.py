@@ -31,11 +31,11 @@ errors.run(main)
 STOPPED = "stopped: run the same command again; finished stages and epochs are kept\n"
 
 
-def start(body: str, folder: Path, imports: str = "") -> subprocess.Popen[str]:
+def start(body: str, folder: Path, imports: str = "", **settings: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(body=body, imports=imports)],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT / "src")},
+        env={"PYTHONPATH": str(ROOT / "src"), **settings},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -53,7 +53,14 @@ def wait_for(condition: Callable[[], bool]) -> None:
     ("body", "line"),
     [
         ("raise errors.UserError('no such class')", "error: no such class\n"),
-        ("open('/nowhere/x')", "error: [Errno 2] No such file or directory: '/nowhere/x'; mend "),
+        (
+            "raise OSError(28, 'No space left on device')",
+            "error: [Errno 28] No space left on devic",
+        ),
+        (
+            "raise errors.UserError('https://me:p@ss@x/y?token=1 fails')",
+            "error: https://x/y?… fails",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(body: str, line: str, tmp_path: Path) -> None:
@@ -63,6 +70,30 @@ def test_a_mistake_is_one_line_and_leaves_nothing(body: str, line: str, tmp_path
     assert stderr.startswith(line)
     assert stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_that_may_be_our_own_keeps_its_traceback(tmp_path: Path) -> None:
+    process = start("open('/nowhere/x')", tmp_path)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr.startswith("error: [Errno 2] No such file or directory: '/nowhere/x'; its traceb")
+    log = Path(stderr.rpartition(" is in ")[2].strip())
+    assert "Traceback (most recent call last):" in log.read_text()
+    log.unlink()
+    process = start("{}['a']", tmp_path)
+    assert process.communicate(timeout=60)[1].endswith("KeyError: 'a'\n")
+
+
+def test_an_experiment_that_fails_says_how_to_go_back(tmp_path: Path) -> None:
+    process = start("raise errors.UserError('no')", tmp_path, DVC_EXP_NAME="brave-cat")
+    *_, last = process.communicate(timeout=60)[1].splitlines()
+    assert "`git checkout . && dvc checkout` goes back" in last
+
+
+def test_a_stdout_that_knows_few_letters_costs_no_run(tmp_path: Path) -> None:
+    process = start("print('Käfer')", tmp_path, PYTHONIOENCODING="ascii")
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

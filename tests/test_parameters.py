@@ -41,6 +41,8 @@ def test_an_exponent_without_a_dot_is_a_number(values: dict[str, Any], tmp_path:
         ("finetune.views", 2, "finetune: views = 2 needs an unfreeze that leaves lower blocks"),
         ("finetune.lrr", 1, "unknown key finetune.lrr; did you mean finetune.lr?"),
         ("sede", 1, "unknown key sede; did you mean seed?"),
+        ("finetune.patience", 0, "finetune.patience = 0 is not allowed: should be greater than"),
+        ("fetch.source", "https://me:p@ss@host/x.zip", "fetch: source holds a user or password"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it(
@@ -55,6 +57,14 @@ def test_a_wrong_value_is_one_line_that_names_it(
         load(write(tmp_path / "params.yaml", values))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "p@ss" not in str(caught.value)
+
+
+def test_a_key_given_twice_is_one_line(values: dict[str, Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "params.yaml", values)
+    path.write_text(path.read_text() + "seed: 7\n")
+    with pytest.raises(UserError, match='duplicate key "seed" .* in line [0-9]+; keep one of them'):
+        load(path)
 
 
 def test_pools_must_fit_the_image(values: dict[str, Any], tmp_path: Path) -> None:

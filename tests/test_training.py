@@ -79,6 +79,22 @@ def test_training_learns_and_keeps_the_best_epoch(values: dict[str, Any]) -> Non
     assert best["val_loss"] == min(history["val_loss"])
 
 
+def test_class_weights_choose_the_epoch_as_well(values: dict[str, Any]) -> None:
+    chosen = settings(values, epochs=2, class_weights=True)
+    model = models.cnn(16, 2, chosen)
+    compile_model(model, chosen)
+    data, held_out = colours(60, 1), colours(32, 2)
+    few = np.r_[np.flatnonzero(data.labels == 0), np.flatnonzero(data.labels == 1)[:5]]
+    rare = Examples(data.inputs[few], data.labels[few])
+    history = once(model, rare, chosen)
+    losses = keras.losses.SparseCategoricalCrossentropy(reduction=None)(
+        held_out.labels, model.predict(held_out.inputs, verbose=0)
+    )
+    weighted = (np.asarray(losses) * balanced_weights(rare.labels)[held_out.labels]).mean()
+    assert min(history["val_loss"]) == pytest.approx(weighted, rel=1e-4)
+    assert abs(weighted - np.mean(losses)) > 0.01
+
+
 class Counting(keras.layers.Layer):
     """Counts how often it is traced."""
 

@@ -33,7 +33,7 @@ import yaml
 from measured import NOTEBOOKS, Table, ratios
 from PIL import Image
 
-from animals10 import provenance
+from animals10.pipeline import outs, read_lock
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -149,8 +149,8 @@ def pipeline(project: Path, target: str) -> float:
 
 def outputs(project: Path) -> str:
     """Return a hash of all that the pipeline made, as DVC knows it."""
-    lock = provenance.read_lock((project / "dvc.lock").read_text(encoding="utf-8"))
-    made = json.dumps(provenance.outs(lock), sort_keys=True)
+    lock = read_lock((project / "dvc.lock").read_text(encoding="utf-8"))
+    made = json.dumps(outs(lock), sort_keys=True)
     return hashlib.sha256(made.encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""Commands: python -m animals10 params | compare | backbones | repair | sync | why."""
+"""Commands: python -m animals10 params | compare | backbones | repair | sync | ui | why."""
 
 from animals10 import errors
 
@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from animals10 import choosing, comparison, inputs, parameters
+from animals10 import choosing, comparison, environment, inputs, parameters
 
 
 def main() -> None:
@@ -22,7 +22,10 @@ def main() -> None:
     commands.add_parser("params", help="check params.yaml")
     commands.add_parser("compare", help="print the table of models")
     commands.add_parser("repair", help="remove what a kill left that DVC cannot read")
-    commands.add_parser("sync", help="complete the MLflow store from git and DVC")
+    sync = commands.add_parser("sync", help="complete the MLflow store from git and DVC")
+    sync.add_argument("--history", action="store_true", help="of earlier commits as well")
+    ui = commands.add_parser("ui", help="serve MLflow's pages to this machine")
+    ui.add_argument("--port", type=int, default=5000)
     why = commands.add_parser("why", help="tell what made a model file")
     why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
     choose = commands.add_parser("backbones", help="measure what each backbone costs here")
@@ -32,11 +35,13 @@ def main() -> None:
     choose.add_argument("--folder", type=Path, help="for the table (benchmarks, or benchmarks/out)")
     arguments = parser.parse_args()
     if arguments.command == "params":
-        inputs.require(parameters.load())
+        params = parameters.load()
+        environment.require(params)
+        inputs.require(params)
         print("params.yaml is valid")
     elif arguments.command == "compare":
         print(comparison.table(_metrics("evaluate"), _sizes()))
-    elif arguments.command in ("repair", "sync", "why"):
+    elif arguments.command in ("repair", "sync", "ui", "why"):
         if not Path("dvc.yaml").is_file():
             raise errors.UserError("there is no dvc.yaml here; run from the project's folder")
         for line in _told(arguments):
@@ -60,21 +65,25 @@ def _told(arguments: argparse.Namespace) -> Iterable[str]:
 
         return repairing.repair()
     if arguments.command == "why":
-        from animals10 import explaining
+        from animals10.tracking import why
 
-        return explaining.explain(arguments.path)
-    from animals10 import syncing
+        return why.explain(arguments.path)
+    if arguments.command == "ui":
+        from animals10.tracking import ui
 
-    return syncing.sync()
+        return ui.serve(arguments.port)
+    from animals10.tracking import sync
+
+    return sync.sync(arguments.history)
 
 
 def _backbones(names: Iterable[str], batch: int, folder: Path) -> None:
-    from animals10 import tracking  # it imports Keras, which has no place in this process's peers
+    from animals10.tracking import record  # it imports MLflow, which takes seconds
 
     quoted = pd.read_csv(choosing.QUOTED)  # first, since measuring takes minutes
     measured = choosing.measure_all(names, batch)
     files = choosing.write_table(folder, measured, quoted, batch)
-    tracking.log_benchmark(
+    record.log_benchmark(
         "backbones", {row.pop("name"): row for row in measured.to_dict("records")}, files
     )
     print(files[1].read_text(encoding="utf-8"), end="")

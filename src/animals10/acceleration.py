@@ -6,6 +6,7 @@ they are part of a convolution, or one operation.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Literal
@@ -91,18 +92,22 @@ def accelerate(model: keras.Model, learns: bool = True) -> keras.Model:
 
 
 def _foldable(model: keras.Model, learns: bool) -> dict[keras.Layer, layers.BatchNormalization]:
-    """Return the convolutions whose output is read by a fixed normalization alone, with it."""
+    """Return the convolutions whose output is read by a fixed normalization alone, with it.
+
+    Each is called once: of layers that share their variables, each call has its own neighbours.
+    """
     readers: dict[int, list[Any]] = {id(tensor): [model] for tensor in model.outputs}
     for layer in model.layers:
         # Not its `input`, which of a nested model is that model's own.
         for tensor in [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]:  # noqa: SLF001
             readers.setdefault(id(tensor), []).append(layer)
+    calls = Counter(node.operation for nodes in model._nodes_by_depth.values() for node in nodes)  # noqa: SLF001
     folded = {}
     for layer in model.layers:
-        if _is_linear_convolution(layer):
+        if _is_linear_convolution(layer) and calls[layer] == 1:
             following = readers.get(id(layer.output), [])
             alone = len(following) == 1 and _is_of_channels(following[0])
-            if alone and not (learns and following[0].trainable):
+            if alone and calls[following[0]] == 1 and not (learns and following[0].trainable):
                 folded[layer] = following[0]
     return folded
 

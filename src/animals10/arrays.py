@@ -14,6 +14,7 @@ from animals10.augmentation import views
 from animals10.errors import UserError
 from animals10.memory import evictable, take
 from animals10.parameters import Augment
+from animals10.seeding import stream
 
 _STRETCH = 3 * 2**19  # bytes, drawn at once; more would not wait in the processor's own cache
 _SPARSE_STRETCH = 8 * 2**20  # of an array that is not kept, as what is between its rows comes along
@@ -99,7 +100,7 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self.order = np.arange(len(self.examples.labels))
         if self.shuffle:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(self.order)
+            stream("order", self.seed, self.epoch).shuffle(self.order)
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -109,9 +110,7 @@ class Batches(keras.utils.PyDataset):
         """Return batch `index` of the current epoch as (inputs, labels) or with weights third."""
         inputs, *told = self.stretch(index, 1)
         if self.augment:
-            # Never [..., 0], which is the stream of the order.
-            rng = np.random.default_rng([self.seed, self.epoch, 1 + index])
-            inputs = views(inputs, self.augment, rng)
+            inputs = views(inputs, self.augment, stream("views", self.seed, self.epoch, index))
         return inputs, *told
 
     def stretch(self, index: int, count: int) -> tuple[np.ndarray, ...]:

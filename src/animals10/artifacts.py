@@ -3,6 +3,7 @@
 Nothing written here holds a time, a host name or an absolute path: DVC hashes these files.
 """
 
+import errno
 import json
 import re
 import zipfile
@@ -40,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         if error.errno is None:  # numpy's, when the disk is full
-            raise OSError(f"{path} could not be written whole ({error}); free space") from None
+            raise OSError(errno.ENOSPC, f"not written whole ({error})", str(path)) from None
         error.filename = error.filename or str(path)  # a full disk's has none
         raise
     finally:
@@ -48,22 +49,23 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys; floats keep six decimals, enough to read and to compare."""
+    """Write JSON with sorted keys; floats keep six digits, enough to read and to compare."""
     with replacing(path) as temporary:
-        text = json.dumps(_rounded(value), indent=2, sort_keys=True, allow_nan=False)
+        text = json.dumps(rounded(value), indent=2, sort_keys=True, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Round floats, also in dictionaries and lists, to the six digits that files keep."""
     if isinstance(value, dict):
-        return {str(key): _rounded(item) for key, item in value.items()}
+        return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 6) if isinstance(value, float) else value
+        return [rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table as CSV, floats with six decimals, without its index."""
+    """Write a table as CSV, floats with six digits, without its index."""
     write_pieces(path, [table])
 
 
@@ -72,7 +74,7 @@ def write_pieces(path: Path, pieces: "Iterable[pd.DataFrame]") -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         for number, piece in enumerate(pieces):
             piece.to_csv(
-                file, index=False, header=not number, float_format="%.6f", lineterminator="\n"
+                file, index=False, header=not number, float_format="%.6g", lineterminator="\n"
             )
 
 

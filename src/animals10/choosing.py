@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from animals10 import artifacts, provenance
+from animals10 import artifacts
+from animals10.tracking import provenance
 
 BATCH = 32  # images, as in the quoted times
 _STEPS = 3

@@ -21,7 +21,7 @@ import urllib3
 from tqdm import tqdm
 
 from animals10.artifacts import write_json
-from animals10.errors import UserError
+from animals10.errors import UserError, without_secrets
 
 _LONGEST_PAUSE = 60.0  # seconds
 _BY_HAND = "check the address, or download the archive yourself and give its path"
@@ -138,16 +138,11 @@ def download(
     except _Fault as fault:
         kept = "; what arrived is kept, and the same command goes on from there"
         raise UserError(
-            f"fetch.source = {without_password(url)!r} cannot be downloaded: {fault}"
+            f"fetch.source = {without_secrets(url)!r} cannot be downloaded: {fault}"
             f"{kept if part.condition() else ''}"
         ) from None
     part.path.replace(final)
     return final
-
-
-def without_password(url: str) -> str:
-    """Return a URL as it may be shown."""
-    return re.sub(r"//[^/?#]*@", "//", url)
 
 
 @contextmanager

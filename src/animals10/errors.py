@@ -1,16 +1,30 @@
 """How a command ends before its time: with one clear line, never a traceback."""
 
+import errno
 import gc
 import os
+import re
 import signal
 import sys
+import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable
+from io import TextIOWrapper
+from pathlib import Path
 from types import FrameType
+from typing import NoReturn
+
+from animals10 import workspace
 
 _STOPPED = b"stopped: run the same command again; finished stages and epochs are kept\n"
 _PATIENCE = 4.0  # seconds for cleaning up
+# What no program can prevent: a full disk, a folder without permission, a broken drive.
+_OUTSIDE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO,
+    errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ESTALE,
+)  # fmt: skip
 _told = threading.Event()
 
 
@@ -21,9 +35,10 @@ class UserError(Exception):
 def run(main: Callable[[], None]) -> None:
     """Run a command, and turn a user's mistake or a stop into one line and an exit code.
 
-    An `OSError` (no space, no permission, a file gone) is the user's to mend as well. Ctrl-C and
-    SIGTERM remove this process's temporary files, and end it within 5 seconds; those of processes
-    that it began are taken away by the next run.
+    A full disk, a missing permission and the like are the user's to mend as well. Of any other
+    `OSError`, which may be a defect of this program, the line names a file with the traceback.
+    Ctrl-C and SIGTERM remove this process's temporary files, and end it within 5 seconds; those
+    of processes that it began are taken away by the next run.
 
     Args:
         main: the command, without arguments.
@@ -37,11 +52,37 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(str(error))
     except OSError as error:
-        print(f"error: {error}; mend that and run the same command again", file=sys.stderr)
-        sys.exit(1)
+        if error.errno in _OUTSIDE:
+            _end(f"{error}; mend that and run the same command again")
+        _end(f"{error}; {kept_traceback()}")
+
+
+def _end(message: str) -> NoReturn:
+    print(f"error: {without_secrets(message)}", file=sys.stderr)
+    if os.environ.get("DVC_EXP_NAME") and workspace.root() == Path.cwd():  # not a temporary copy
+        print(
+            "the experiment has changed params.yaml and outputs: `git checkout . && dvc checkout` "
+            "goes back to the last commit",
+            file=sys.stderr,
+        )
+    sys.exit(1)
+
+
+def kept_traceback() -> str:
+    """Write the traceback of the exception that is handled to a file; say where, in a clause."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="animals10-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(without_secrets(traceback.format_exc()))
+    return f"its traceback, for a report if no file of yours explains it, is in {file.name}"
+
+
+def without_secrets(text: str) -> str:
+    """Take passwords and queries, which may be tokens, out of the URLs in a text."""
+    named = re.sub(r"(?<=//)[^/?#\s'\"]*@", "", text)
+    return re.sub(r"(https?://[^\s?'\"]*\?)[^\s'\"]+", r"\1…", named)
 
 
 def guard_imports() -> None:
@@ -49,6 +90,9 @@ def guard_imports() -> None:
 
     A stage ends likewise when the DVC that runs it is gone, lest it trains on beside the next.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # which may not know all letters of a class's name
+            stream.reconfigure(errors="backslashreplace")
     gc.disable()  # until it runs: a quarter of the imports' time, in which nothing is garbage
     # At once: what imports a module may swallow any exception that a signal raises.
     _handle_signals(lambda: os._exit(130))

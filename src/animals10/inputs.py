@@ -9,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
-from animals10 import manifest, provenance, sources, weights, workspace
+from animals10 import manifest, pipeline, sources, weights, workspace
 from animals10.errors import UserError
 from animals10.names import hidden
 from animals10.parameters import Parameters
@@ -70,17 +69,16 @@ def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
         path: of `digests`, written as JSON.
         params: those of now.
     """
-    lock = Path("dvc.lock")
-    if not path.is_file() or not lock.is_file():
-        return {}
-    stages = provenance.read_lock(lock.read_text(encoding="utf-8"))["stages"]
+    stages = pipeline.own_lock()["stages"]
     then = stages.get("fetch", {}).get("params", {}).get("params.yaml", {})
     now = params.model_dump()
-    recorded: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    recorded: dict[str, str] = {}
+    with suppress(OSError, ValueError):  # there is none, or no JSON
+        recorded = json.loads(path.read_text(encoding="utf-8"))
     return {
         key: digest
         for key, digest in recorded.items()
-        if key.split(".")[0] in then and provenance.at(then, key) == provenance.at(now, key)
+        if key.split(".")[0] in then and pipeline.at(then, key) == pipeline.at(now, key)
     }
 
 
@@ -102,11 +100,9 @@ def _require_own(key: str, path: Path) -> None:
 
 
 def _outputs() -> list[Path]:
-    pipeline: dict[str, Any] = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))
+    stages: dict[str, Any] = pipeline.read_yaml(Path("dvc.yaml"))["stages"]
     lists = [
-        stage.get(kind, [])
-        for stage in pipeline["stages"].values()
-        for kind in ("outs", "metrics", "plots")
+        stage.get(kind, []) for stage in stages.values() for kind in ("outs", "metrics", "plots")
     ]
     return [
         Path(out if isinstance(out, str) else next(iter(out))) for outs in lists for out in outs

@@ -1,19 +1,23 @@
 """What every training stage leaves behind: a model, its history, its metrics."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import pandas as pd
 
 from animals10 import artifacts
+
+if TYPE_CHECKING:
+    import keras
+
+MODELS = {"train_cnn": "cnn", "train_frozen": "frozen", "finetune": "finetuned"}  # by stage
 
 
 def best_epoch(history: pd.DataFrame) -> dict[str, float]:
     """Return the epoch with the lowest validation loss, the one whose weights are kept.
 
     Args:
-        history: as `training.fit` returns it.
+        history: as `training.fit` returns it, which says whether its losses are weighted.
 
     Returns:
         epoch (from 1), loss, accuracy, val_loss, val_accuracy.
@@ -24,28 +28,31 @@ def best_epoch(history: pd.DataFrame) -> dict[str, float]:
 
 
 def save(
-    name: str, stage: str, model: keras.Model, history: pd.DataFrame, metrics: dict[str, Any]
+    stage: str,
+    model: "keras.Model",
+    history: pd.DataFrame,
+    rounds: dict[str, Any] | None = None,
 ) -> None:
     """Write a training's outputs.
 
-    These are `models/<name>.keras` (without the optimizer), `plots/history/<name>.csv` and
+    These are `models/<model>.keras` (without the optimizer), `plots/history/<model>.csv` and
     `metrics/<stage>.json`.
 
     Args:
-        name: cnn, frozen or finetuned.
-        stage: the stage's name.
+        stage: a key of `MODELS`.
         model: the trained model of images.
         history: its epochs.
-        metrics: the stage's metrics; the number of parameters is added.
+        rounds: metrics of parts of the training; those of the best epoch and the number of
+            parameters are added.
     """
-    model = plain(model)
+    name, model = MODELS[stage], plain(model)
     artifacts.write_model(Path(f"models/{name}.keras"), model)
     artifacts.write_csv(Path(f"plots/history/{name}.csv"), history)
-    parameters = {"parameters": model.count_params(), **metrics}
-    artifacts.write_json(Path(f"metrics/{stage}.json"), parameters)
+    metrics = {"parameters": model.count_params(), **best_epoch(history), **(rounds or {})}
+    artifacts.write_json(Path(f"metrics/{stage}.json"), metrics)
 
 
-def plain(model: keras.Model) -> keras.Model:
+def plain(model: "keras.Model") -> "keras.Model":
     """Copy a model without its optimizer, which Keras would save, and build anew when it loads.
 
     Args:

@@ -2,17 +2,20 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import YAMLError
 
+from animals10 import pipeline
 from animals10.errors import UserError
 
-# YAML reads 1e-4 as text, so floats alone are converted; everything else must have its type.
+# A whole number will do, and what DVC's -S leaves as text; everything else must have its type.
 Float = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 Share = Annotated[Float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -75,6 +78,15 @@ class Fetch(Block):
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None
     smallest_side: Count
     largest_pixels: LargestPixels = LargestPixels()
+
+    @model_validator(mode="after")
+    def _no_password(self) -> "Fetch":
+        if re.match(r"https?://[^/?#]*@", self.source, re.IGNORECASE):
+            raise ValueError(
+                "source holds a user or password, which DVC, git and MLflow would keep; write them "
+                "into ~/.netrc (machine HOST login USER password PASSWORD), and give the bare URL"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_file(self) -> "Fetch":
@@ -154,7 +166,7 @@ class Training(Schedule):
 
     epochs: Count
     batch_size: Count
-    patience: Annotated[int, Field(ge=0)]
+    patience: Count
     class_weights: bool
 
 
@@ -258,10 +270,13 @@ def read(path: Path, kind: type[Kind]) -> Kind:
         UserError: naming each wrong key, its value, what is allowed and the nearest known key.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = pipeline.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run from the project's folder") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1
+        raise UserError(f"{path}: {error.problem} in line {line}; keep one of them") from None
+    except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold `key: value` lines; got {type(values).__name__}")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from animals10 import artifacts, fonts
+from animals10.seeding import stream
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def pick_samples(labels: np.ndarray, seed: int) -> np.ndarray:
     Returns:
         Row numbers, shape (25,) or fewer.
     """
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    shuffled = stream("samples", seed).permutation(len(labels))
     rank = pd.Series(labels[shuffled]).groupby(labels[shuffled]).cumcount().to_numpy()
     chosen = shuffled[np.argsort(rank, kind="stable")][: _ROWS * _ROWS]
     return chosen[np.argsort(labels[chosen], kind="stable")]

@@ -13,21 +13,21 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import distributions
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import yaml
 from filelock import FileLock, Timeout
 
-from animals10 import artifacts, provenance, workspace
+from animals10 import artifacts, pipeline, workspace
 
 FOLDER = ".checkpoints"  # in the user's project, so that temporary copies go on as well
 _KEPT_TRAININGS, _KEPT_EPOCHS = 3, 2
 _DONE = "done"  # holds the md5 of the stage's first output
 _SETTINGS = ("KERAS_", "TF_", "ONEDNN_", "XLA_", "JAX_", "OMP_")
+_COMPUTING = ("PIL", "cv2", "keras", "numpy", keras.backend.backend())
 _STOPPING = ("wait", "best", "best_epoch")  # what EarlyStopping remembers beside weights
 Rows = list[dict[str, float]]
 
@@ -37,7 +37,7 @@ def checkpoints(stage: str) -> Iterator[Path]:
     """Give a stage's training its folder of states.
 
     The folder is named after all that the training depends on, so that no other goes on from its
-    states: the stage's dependencies and parameters in dvc.yaml, all installed packages, and the
+    states: the stage's dependencies and parameters in dvc.yaml, the packages that compute, and the
     settings of Keras and its backend in the environment; the machine is not among them. After
     success it stays until DVC has saved the outputs: a kill before that costs no training.
 
@@ -50,18 +50,17 @@ def checkpoints(stage: str) -> Iterator[Path]:
     forget_saved()
     place = workspace.root() / FOLDER / stage
     folder = place / _digest(stage)
-    lock = _lock(folder)
-    if lock is None:  # another worker of the queue trains the very same, and keeps the states
-        with tempfile.TemporaryDirectory() as name:
-            yield Path(name)
-        return
-    with lock:
+    with _locked(folder) as alone:
+        if not alone:  # another worker of the queue trains the very same, and keeps the states
+            with tempfile.TemporaryDirectory() as name:
+                yield Path(name)
+            return
         with suppress(FileNotFoundError):  # another worker was faster
             _prune([path for path in place.iterdir() if path != folder])
         yield folder
         output = next(out for out in _stage(stage)["outs"] if isinstance(out, str))
         with artifacts.replacing(folder / _DONE) as temporary:
-            temporary.write_text(provenance.md5(Path(output).read_bytes()), encoding="utf-8")
+            temporary.write_text(pipeline.md5(Path(output).read_bytes()), encoding="utf-8")
 
 
 def forget_saved() -> None:
@@ -70,39 +69,48 @@ def forget_saved() -> None:
     for mark in (workspace.root() / FOLDER).glob(f"*/*/{_DONE}"):
         with suppress(FileNotFoundError):  # another worker was faster
             digest = mark.read_text(encoding="utf-8")  # none after a power cut
-            if digest and digest in saved and (lock := _lock(mark.parent)):
-                with lock:
-                    shutil.rmtree(mark.parent, ignore_errors=True)
+            if digest and digest in saved:
+                _remove(mark.parent)
 
 
-def _lock(folder: Path) -> FileLock | None:
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Keep other processes from a folder, which is made; yield whether none is at it."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "lock")
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        return None
-    return lock
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _remove(folder: Path) -> None:
+    with _locked(folder) as alone:
+        if alone:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prune(others: list[Path]) -> None:
     others.sort(key=lambda path: max(file.stat().st_mtime for file in [path, *path.rglob("*")]))
     for folder in others[: 1 - _KEPT_TRAININGS]:
-        if lock := _lock(folder):  # no other process is at it
-            with lock:
-                shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 def _stage(name: str) -> dict[str, Any]:
-    pipeline = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))
-    stage: dict[str, Any] = pipeline["stages"][name]
+    stage: dict[str, Any] = pipeline.read_yaml(Path("dvc.yaml"))["stages"][name]
     return stage
 
 
 def _digest(stage: str) -> str:
-    values = provenance.read_parameters(Path())
-    chosen = {key: provenance.at(values, key) for key in _stage(stage)["params"]}
-    packages = sorted(f"{item.metadata['Name']} {item.version}" for item in distributions())
+    values = pipeline.read_yaml(Path("params.yaml"))
+    chosen = {key: pipeline.at(values, key) for key in _stage(stage)["params"]}
+    # As installed; what requirements.txt says of them is among the dependencies.
+    packages = [f"{name} {import_module(name).__version__}" for name in _COMPUTING]
     settings = sorted(
         f"{key}={value}"
         for key, value in os.environ.items()

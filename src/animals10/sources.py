@@ -19,8 +19,8 @@ from PIL import Image
 
 from animals10 import drawing, workspace
 from animals10.archives import ArchiveError, Entry, open_archive
-from animals10.downloading import alone, download, without_password
-from animals10.errors import UserError
+from animals10.downloading import alone, download
+from animals10.errors import UserError, without_secrets
 from animals10.parameters import Fetch
 
 DOWNLOADS = ".downloads"  # in the user's project; what was begun is kept there
@@ -120,7 +120,7 @@ def _downloaded(fetch: Fetch) -> Iterator[list[Entry]]:
     folder = workspace.root() / DOWNLOADS
     with alone(folder):
         path = download(fetch.source, folder, fetch.sha256)
-        shown = without_password(fetch.source)
+        shown = without_secrets(fetch.source)
         try:
             with path.open("rb") as file, open_archive(file, shown) as entries:
                 yield entries

@@ -95,6 +95,8 @@ def fit(
 ) -> pd.DataFrame:
     """Train until the validation loss has not fallen for `patience` epochs; keep the best weights.
 
+    With class weights it is the weighted loss that is trained for, and that chooses the epoch.
+
     Goes on from the states that an interrupted call left in `folder`, and ends as if it had never
     been interrupted; after a call that came to its end, it gives the same result without training.
 
@@ -108,7 +110,7 @@ def fit(
 
     Returns:
         A row per epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy, lr. With class
-        weights, loss is weighted and val_loss is not.
+        weights, both losses are weighted by the class's of the training images, and no accuracy.
 
     Raises:
         UserError: the loss became infinite or no number.
@@ -124,11 +126,13 @@ def fit(
     if done == settings.epochs or checkpoint.finished:
         model.set_weights(stopping.remembered["best_weights"])
     else:
+        held_out = Batches(validation, batch_size=64, shuffle=False)
         if settings.class_weights:  # not by Keras, which would look up each batch's on its own
             train.class_weights = balanced_weights(train.examples.labels)
+            held_out.class_weights = train.class_weights
         model.fit(
             feed(train),
-            validation_data=feed(Batches(validation, batch_size=64, shuffle=False)),
+            validation_data=feed(held_out),
             initial_epoch=first + done,
             epochs=first + settings.epochs,
             # Told, since Keras would else make each epoch's iterator twice, which takes 3 ms. It is

@@ -16,6 +16,7 @@ CODE = (
     "src",
     "stages",
     "pinned",
+    "versions",
     "weights",
     "dvc.yaml",
     "params.yaml",

@@ -68,7 +68,8 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path, finishe
         agreed = (confusion["actual"] == confusion["predicted"]).mean()
         assert agreed == pytest.approx(scores[model]["test"]["accuracy"], abs=1e-6)
     rounds = json.loads((project / "metrics/finetune.json").read_text())
-    assert {"round_1", "round_2", "parameters"} == set(rounds)
+    assert set(rounds) == {*rounds["round_1"], "round_1", "round_2", "parameters"}
+    assert rounds["val_loss"] == min(rounds[name]["val_loss"] for name in ("round_1", "round_2"))
     report = json.loads((project / "metrics/report.json").read_text())
     assert report["cnn"]["test"]["classes"]["gatto"]["support"] == 1
     rejected = pd.read_csv(project / "data/_stages/fetch/rejected.csv")
@@ -212,24 +213,32 @@ def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
     shell("dvc", "exp", "apply", "tuned")
     shell("git", "commit", "--quiet", "--all", "--message", "tuned is better")
     shell("dvc", "exp", "remove", "first")
+    shell("env", "PYTHONPATH=src", "python", "-m", "animals10", "sync")
     recorded = mlflow_runs(project)
     store = "MLFLOW_TRACKING_URI=sqlite:///rebuilt.db"
     command = ("env", store, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
     first = shell(*command)
-    for name in ("tuned", "second", earlier):
-        assert f"{name}: recorded train_cnn, train_frozen, finetune, evaluate" in first
+    names = ["second", "tuned", "workspace"]
+    assert re.findall(r"^([\w-]+): (?:recorded|complete)", first, re.MULTILINE) == names
+    assert first.count(": recorded train_cnn, train_frozen, finetune, evaluate\n") == 2
     runs = mlflow_runs(project, "rebuilt.db")
     stages = runs[runs["tags.level"] == "stage"]
     assert len(stages) == 4 * (runs["tags.level"] == "experiment").sum()
     assert set(stages["tags.complete"]) == {"yes"}
-    for column in ("metrics.best_val_loss", "metrics.finetuned/test/loss", "params.lr"):
-        keys = ["tags.experiment", "tags.mlflow.runName"]
-        before, after = (table.set_index(keys)[column].dropna() for table in (recorded, runs))
-        for key in before.index.intersection(after.index):
-            assert after[key] == pytest.approx(before[key], abs=2e-6)
-    told = re.findall(r"^(?:tuned|second|workspace|[0-9a-f]{7}): (.*)$", shell(*command), re.M)
-    assert told == ["complete"] * 4
-    assert len(mlflow_runs(project, "rebuilt.db")) == len(runs)
+    keys, said = ["tags.experiment", "tags.mlflow.runName"], ["metrics.", "params."]
+    columns = [name for name in runs if str(name).startswith(tuple(said))]
+    live, afterwards = (table.set_index(keys)[columns].sort_index() for table in (recorded, runs))
+    both = live.index.intersection(afterwards.index)
+    assert len(both) == 10
+    pd.testing.assert_frame_equal(live.loc[both], afterwards.loc[both])
+    assert shell(*command).splitlines() == [f"{name}: complete" for name in names]
+    assert earlier not in first
+    assert f"{earlier}: recorded train_cnn" in shell(*command, "--history")
+    assert shell(*command, "--history") == shell(*command)
+    again = mlflow_runs(project, "rebuilt.db").set_index("run_id")
+    assert len(again) == len(runs) + 5
+    times = ["start_time", "end_time", "status"]
+    pd.testing.assert_frame_equal(again[times].loc[runs["run_id"]], runs.set_index("run_id")[times])
 
 
 @contextmanager

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from dvc.api import DVCFileSystem
 
-from animals10 import provenance, store
+from animals10 import pipeline
 from animals10.errors import UserError
-from animals10.provenance import SPLITS, Lock
+from animals10.pipeline import Lock, md5
+from animals10.tracking import outputs, provenance, store
+from animals10.tracking.provenance import SPLITS
+from animals10.tracking.record import OUTSIDE, told
 
 
 class Origin(NamedTuple):
@@ -40,7 +42,7 @@ def explain(path: Path) -> Iterator[str]:
     if not path.is_file():
         raise UserError(f"{path} is no file; give a model, for instance models/finetuned.keras")
     content = path.read_bytes()
-    digest = provenance.md5(content)
+    digest = md5(content)
     origin = _find(digest)
     if origin is None:
         raise UserError(
@@ -62,17 +64,11 @@ def explain(path: Path) -> Iterator[str]:
 
 def _find(digest: str) -> Origin | None:
     for revision in ["", *provenance.commits("--all")]:
-        lock = provenance.read_lock(_read(revision, "dvc.lock") or "stages: {}")
+        lock = pipeline.read_lock(provenance.read(revision, "dvc.lock") or "stages: {}")
         for stage, entry in lock["stages"].items():
             if any(out["md5"] == digest for out in entry.get("outs", [])):
                 return Origin(revision, stage, lock)
     return None
-
-
-def _read(revision: str, name: str) -> str:
-    if revision:
-        return provenance.git("show", f"{revision}:{name}")
-    return Path(name).read_text(encoding="utf-8") if Path(name).is_file() else ""
 
 
 def _where(revision: str) -> str:
@@ -86,8 +82,8 @@ def _where(revision: str) -> str:
 def _record(content: bytes) -> Iterator[str]:
     try:
         run = store.find_output(content)
-    except Exception as error:
-        yield f"record:     MLflow does not answer ({store.reason(error)})"
+    except OUTSIDE as error:
+        yield f"record:     not known, {told(error)}"
         return
     if run is None:
         yield "record:     none in MLflow, so neither its commit nor its machine is known"
@@ -129,30 +125,28 @@ def _data(origin: Origin, stages: dict[str, dict[str, Any]]) -> str:
         for dep in stage.get("deps", [])
         if dep["path"] == SPLITS
     }
-    told = []
+    lines = []
     for digest in sorted(digests):
-        content = _splits(origin.revision)
-        if provenance.md5(content) != digest:
-            told.append(f"{SPLITS}, md5 {digest}, which is not here")
+        try:
+            content = outputs.read(origin.revision, origin.lock, SPLITS)
+        except UserError:
+            content = b""
+        if md5(content) != digest:
+            lines.append(f"{SPLITS}, md5 {digest}, which is not here")
             continue
         counts = pd.read_csv(io.BytesIO(content))["split"].value_counts()
         numbers = ", ".join(
             f"{counts.get(key, 0)} {key}" for key in ("train", "validation", "test")
         )
         sha256 = hashlib.sha256(content).hexdigest()
-        told.append(f"{numbers}; {SPLITS}, with each photo's sha256: md5 {digest}, sha256 {sha256}")
-    return "; ".join(told) or "none"
-
-
-def _splits(revision: str) -> bytes:
-    try:
-        return DVCFileSystem(rev=revision or None).read_bytes(SPLITS)
-    except FileNotFoundError:
-        return b""
+        lines.append(
+            f"{numbers}; {SPLITS}, with each photo's sha256: md5 {digest}, sha256 {sha256}"
+        )
+    return "; ".join(lines) or "none"
 
 
 def _differences(origin: Origin) -> Iterator[str]:
-    lock = provenance.read_lock(_read("", "dvc.lock") or "stages: {}")
+    lock = pipeline.own_lock()
     then, now = (_inputs(each["stages"].get(origin.stage, {})) for each in (origin.lock, lock))
     for name in sorted(then | now):
         if then.get(name) != now.get(name):

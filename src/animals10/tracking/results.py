@@ -1,0 +1,96 @@
+"""The final record of a stage, from the files that it left: the same live and afterwards."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from animals10.outcome import MODELS
+from animals10.tracking.store import find_models, flat
+
+if TYPE_CHECKING:
+    from animals10.tracking.record import Record
+
+# The main file of each stage, by which `why` finds the run.
+OUTPUTS = {
+    **{stage: f"models/{model}.keras" for stage, model in MODELS.items()},
+    "evaluate": "metrics/evaluate.json",
+}
+_EVALUATION = ["metrics/evaluate.json", "metrics/report.json"]
+_PLOTS = [
+    "plots/samples.png",
+    *(f"plots/confusion/{model}.csv" for model in MODELS.values()),
+    *(f"plots/history/{model}.csv" for model in MODELS.values()),
+]
+# All that `write` reads.
+FILES = [
+    "models/classes.json",
+    *OUTPUTS.values(),
+    "metrics/report.json",
+    *(f"metrics/{stage}.json" for stage in MODELS),
+    *_PLOTS,
+]
+
+
+def write(record: "Record", folder: Path) -> None:
+    """Log what a finished stage left.
+
+    Args:
+        record: open, of the stage.
+        folder: where `metrics`, `plots` and `models` are.
+    """
+    if record.stage in MODELS:
+        _write_training(record, folder)
+    else:
+        _write_evaluation(record, folder)
+
+
+def _write_training(record: "Record", folder: Path) -> None:
+    from animals10.tracking import logged_models  # it loads TensorFlow, which takes seconds
+
+    name = MODELS[record.stage]
+    files = [f"plots/history/{name}.csv", f"metrics/{record.stage}.json"]
+    shown = {point.step for point in record.client.get_metric_history(record.run_id, "val_loss")}
+    for row in pd.read_csv(folder / files[0]).to_dict("records"):
+        epoch = int(row.pop("epoch"))
+        if epoch not in shown:
+            record.log_metrics({str(key): value for key, value in row.items()}, epoch)
+    figures = flat(_read(folder / files[1]))
+    logged_models.log(
+        record, name, {f"best_{key}": value for key, value in figures.items()}, folder
+    )
+    record.log_files(files, folder)
+
+
+def _write_evaluation(record: "Record", folder: Path) -> None:
+    """Log the scores, to the experiment's run and the logged models as well, and all plots."""
+    scores = flat(_read(folder / "metrics/evaluate.json"))
+    record.log_metrics(scores)
+    record.log_metrics(scores, parent=True)  # where experiments are compared
+    for model in find_models(record.client, record.client.get_run(record.parent_id)):
+        own = f"{model.params['model']}/"
+        about = {key: value for key, value in scores.items() if key.startswith(own)}
+        record.log_metrics(about, model=model.model_id)
+    record.log_files(_EVALUATION, folder)
+    record.log_files(_PLOTS, folder, parent=True)
+    _draw_confusions(record, folder)
+
+
+def _draw_confusions(record: "Record", folder: Path) -> None:
+    from animals10 import evaluation, plots  # Keras and Matplotlib take seconds
+
+    classes = _read(folder / "models/classes.json")
+    for model in MODELS.values():
+        table = pd.read_csv(
+            folder / f"plots/confusion/{model}.csv", keep_default_na=False, dtype=str
+        )
+        figure = plots.confusion_figure(table, classes, f"{model}, on test")
+        record.client.log_figure(record.parent_id, figure, f"plots/confusion/{model}.png")
+        # From the table, since earlier commits, which `make sync` records, have no file of it.
+        pairs = evaluation.confused_pairs(table).to_csv(index=False, float_format="%.6g")
+        record.client.log_text(record.parent_id, pairs, f"plots/confusion/{model}_pairs.csv")
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
