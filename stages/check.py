@@ -21,6 +21,11 @@ def main() -> None:
     environment.require(params)
     recorded = inputs.read_recorded(OUT, params)
     found = inputs.require(params, recorded)
+    if old := inputs.left_behind():
+        print(
+            "dvc.lock is of an earlier version of this pipeline, so that all stages run anew; what "
+            f"that made, {', '.join(old)}, nothing reads any more: remove it when you like"
+        )
     for key in sorted(recorded.keys() - found.keys()):
         print(f"what {key} names is not here; what was read of it before is kept")
     artifacts.write_json(OUT, recorded | inputs.digests(found))

@@ -63,8 +63,8 @@ def learn(model: keras.Model, inputs: np.ndarray, labels: np.ndarray) -> list[fl
     "make",
     [
         pytest.param(network, id="layers"),
-        pytest.param(lambda: transfer("all"), id="unfrozen"),
-        pytest.param(lambda: transfer("block6a"), id="upper blocks unfrozen"),
+        pytest.param(lambda: transfer("all"), id="unfrozen", marks=pytest.mark.slow),
+        pytest.param(lambda: transfer("block6a"), id="upper blocks", marks=pytest.mark.slow),
     ],
 )
 def test_a_twin_answers_and_learns_as_its_model_does(make: Callable[[], keras.Model]) -> None:

@@ -20,6 +20,7 @@ def test_every_backbone_is_quoted_once() -> None:
     assert sorted(quoted["name"]) == sorted(get_args(BackboneName))
 
 
+@pytest.mark.slow
 def test_measured_figures_are_keras_published_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def train(settings: Train, folder: Path) -> tuple[keras.Model, pd.DataFrame]:
     return pretrain("MobileNetV3Small", data, data, settings, AUGMENT, seed=1, folder=folder)
 
 
+@pytest.mark.slow
 def test_a_classifier_of_species_is_trained_around_a_backbone(tmp_path: Path) -> None:
     model, history = train(SETTINGS, tmp_path)
     assert history["epoch"].tolist() == [1, 2, 3]
@@ -164,6 +165,7 @@ def test_a_training_around_a_backbone_goes_on_where_it_was_stopped(
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_half_the_bytes_answer_alike(tmp_path: Path) -> None:
     seed_everything(1)
     backbone = backbones.build("MobileNetV3Small", 32)

@@ -107,8 +107,9 @@ def test_finetuning_moves_the_weights_but_no_batch_statistic(
     ("name", "first", "neck"),
     [
         ("EfficientNetB0", "block6a", (2, 2, 112)),
-        ("EfficientNetB0", "block6b_project", (1, 1, 192)),  # within a residual block: before it
-        ("EfficientNetB0", "stem_conv", (33, 33, 3)),
+        # Within a residual block: before it.
+        pytest.param("EfficientNetB0", "block6b_project", (1, 1, 192), marks=pytest.mark.slow),
+        pytest.param("EfficientNetB0", "stem_conv", (33, 33, 3), marks=pytest.mark.slow),
         ("MobileNetV2", "block_13", (2, 2, 96)),
     ],
 )
@@ -134,6 +135,7 @@ def test_views_of_a_backbone_that_learns_nothing_are_a_mistake(backbone: keras.M
         backbones.cut(base)
 
 
+@pytest.mark.slow
 def test_finetuning_on_answers_of_lower_blocks_is_that_on_images(
     backbone: keras.Model, images: np.ndarray, values: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -211,6 +213,7 @@ def test_what_is_no_weights_file_is_one_line(tmp_path: Path) -> None:
         backbones.build("EfficientNetB0", SIZE, path)
 
 
+@pytest.mark.slow
 def test_the_saved_transfer_model_answers_alike(
     backbone: keras.Model, images: np.ndarray, tmp_path: Path
 ) -> None:

@@ -71,7 +71,7 @@ def _told(arguments: argparse.Namespace) -> Iterable[str]:
     if arguments.command == "ui":
         from animals10.tracking import ui
 
-        return ui.serve(arguments.port)
+        return ui.open_pages(arguments.port)
     from animals10.tracking import sync
 
     return sync.sync(arguments.history)

@@ -53,6 +53,9 @@ def run(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         _end(str(error))
+    except BrokenPipeError:  # as of `| head`, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         if error.errno in _OUTSIDE:
             _end(f"{error}; mend that and run the same command again")

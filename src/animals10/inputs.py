@@ -82,6 +82,16 @@ def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
     }
 
 
+def left_behind() -> list[str]:
+    """List the data that an earlier version of this pipeline made, by dvc.lock, and none uses."""
+    made = pipeline.outs(pipeline.own_lock())
+    return sorted(
+        path
+        for path in made
+        if path.startswith("data/") and not Path(path).is_relative_to(workspace.STAGES)
+    )
+
+
 def _require_own(key: str, path: Path) -> None:
     """Refuse a path of the user's that a stage would remove, or that holds the project."""
     project, path = workspace.root(), path.resolve()

@@ -10,6 +10,7 @@ from dvc.dvcfile import LOCK_FILE, Lockfile
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
+from dvc.scm import SCMError
 
 from animals10.errors import UserError
 
@@ -30,9 +31,16 @@ def repair() -> Iterator[str]:
         A line about each damaged file.
 
     Raises:
-        UserError: DVC is at work, or dvc.lock is whole, but a person must decide what it says.
+        UserError: DVC is at work, or dvc.lock is whole, but a person must decide what it says; or
+            the folder is in no git repository.
     """
-    repo = Repo()
+    try:
+        repo = Repo()
+    except SCMError as error:
+        raise UserError(
+            f"{error}, and DVC tells results apart by commits; clone the project, or make it one: "
+            "`git init && git add --all && git commit --message start`"
+        ) from None
     readers = {
         Path(LOCK_FILE): Lockfile(repo, LOCK_FILE).load,
         _RWLOCK: lambda: json.loads(_RWLOCK.read_text(encoding="utf-8")),

@@ -42,12 +42,16 @@ def epochs(folder: Path, stage: str) -> int:
     return len(list((folder / ".checkpoints" / stage).rglob("epoch-*.npz")))
 
 
+def one_epoch(stage: str) -> Moment:
+    return lambda folder: epochs(folder, stage) == 1
+
+
 @pytest.mark.parametrize(
     ("stage", "until"),
     [
         ("split", saving),
-        ("train_cnn", lambda folder: epochs(folder, "train_cnn") == 1),
-        ("finetune", lambda folder: epochs(folder, "finetune") == 1),
+        pytest.param("train_cnn", one_epoch("train_cnn"), marks=pytest.mark.slow),
+        pytest.param("finetune", one_epoch("finetune"), marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_stage_ends_as_if_never_killed(elsewhere: Path, stage: str, until: Moment) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import picture
-from pipeline.project import Shell, make_project, stages_run
+from pipeline.project import TINY, Shell, make_project, stages_run
 
 
 def add_photos(folder: Path, first: int = 0) -> None:
@@ -21,7 +21,8 @@ def add_photos(folder: Path, first: int = 0) -> None:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Shell]:
     folder = tmp_path_factory.mktemp("own") / "project"
-    shell = make_project(folder)
+    # Nothing is trained here, so that each run would look for the layer once more.
+    shell = make_project(folder, TINY | {"finetune": {"unfreeze": "all"}})
     for name in ("train", "validation", "test", "val", "raw-img", "images", "features"):
         add_photos(folder / "data" / name)
     add_photos(folder / "data")  # class folders

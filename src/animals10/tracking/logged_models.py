@@ -48,6 +48,7 @@ def _begin(record: "Record", name: str) -> LoggedModel:
         run.info.experiment_id,
         f"{experiment}-{name}",
         record.run_id,
+        tags={key: run.data.tags[key] for key in ("mlflow.source.name", "mlflow.source.type")},
         params={**run.data.params, "model": name, "experiment": experiment},
     )
     for run_id in (record.run_id, record.parent_id):

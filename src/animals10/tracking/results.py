@@ -56,25 +56,28 @@ def _write_training(record: "Record", folder: Path) -> None:
         epoch = int(row.pop("epoch"))
         if epoch not in shown:
             record.log_metrics({str(key): value for key, value in row.items()}, epoch)
-    figures = flat(_read(folder / files[1]))
-    logged_models.log(
-        record, name, {f"best_{key}": value for key, value in figures.items()}, folder
-    )
+    figures = {f"best_{key}": value for key, value in flat(_read(folder / files[1])).items()}
+    # What a finished experiment's evaluation, recorded before, says of the model.
+    scores = _of_model(name, record.parent.data.metrics)
+    logged_models.log(record, name, figures | scores, folder)
     record.log_files(files, folder)
 
 
 def _write_evaluation(record: "Record", folder: Path) -> None:
     """Log the scores, to the experiment's run and the logged models as well, and all plots."""
     scores = flat(_read(folder / "metrics/evaluate.json"))
-    record.log_metrics(scores)
     record.log_metrics(scores, parent=True)  # where experiments are compared
-    for model in find_models(record.client, record.client.get_run(record.parent_id)):
-        own = f"{model.params['model']}/"
-        about = {key: value for key, value in scores.items() if key.startswith(own)}
-        record.log_metrics(about, model=model.model_id)
+    logged = find_models(record.client, record.client.get_run(record.parent_id))
+    numbers = {model.params["model"]: model.model_id for model in logged}
+    for name in MODELS.values():
+        record.log_metrics(_of_model(name, scores), model=numbers.get(name))
     record.log_files(_EVALUATION, folder)
     record.log_files(_PLOTS, folder, parent=True)
     _draw_confusions(record, folder)
+
+
+def _of_model(name: str, scores: dict[str, float]) -> dict[str, float]:
+    return {key: value for key, value in scores.items() if key.startswith(f"{name}/")}
 
 
 def _draw_confusions(record: "Record", folder: Path) -> None:

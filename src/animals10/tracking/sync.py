@@ -101,7 +101,7 @@ def _record(name: str, revision: str) -> str:
         return f"not recorded, {', '.join(missing)} has not run; `dvc repro` runs it"
     made = pipeline.outs(lock)
     if provenance.SPLITS not in made:
-        return "has results of an earlier layout of data; `dvc repro` makes new ones"
+        return "is of an earlier version of this pipeline; what MLflow has of it stays as it is"
     tags, runs = _known(name, revision, lock)
     lacking = [
         stage

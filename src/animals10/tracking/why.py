@@ -119,30 +119,26 @@ def _upstream(origin: Origin) -> tuple[dict[str, dict[str, Any]], list[str]]:
 
 
 def _data(origin: Origin, stages: dict[str, dict[str, Any]]) -> str:
-    digests = {
-        dep["md5"]
+    read = {  # by earlier versions of the pipeline, in another folder
+        (dep["path"], dep["md5"])
         for stage in stages.values()
         for dep in stage.get("deps", [])
-        if dep["path"] == SPLITS
+        if Path(dep["path"]).name == Path(SPLITS).name
     }
-    lines = []
-    for digest in sorted(digests):
-        try:
-            content = outputs.read(origin.revision, origin.lock, SPLITS)
-        except UserError:
-            content = b""
-        if md5(content) != digest:
-            lines.append(f"{SPLITS}, md5 {digest}, which is not here")
-            continue
-        counts = pd.read_csv(io.BytesIO(content))["split"].value_counts()
-        numbers = ", ".join(
-            f"{counts.get(key, 0)} {key}" for key in ("train", "validation", "test")
-        )
-        sha256 = hashlib.sha256(content).hexdigest()
-        lines.append(
-            f"{numbers}; {SPLITS}, with each photo's sha256: md5 {digest}, sha256 {sha256}"
-        )
-    return "; ".join(lines) or "none"
+    return "; ".join(_describe(origin, *each) for each in sorted(read)) or "none"
+
+
+def _describe(origin: Origin, path: str, digest: str) -> str:
+    try:
+        content = outputs.read(origin.revision, origin.lock, path)
+    except UserError:
+        content = b""
+    if md5(content) != digest:
+        return f"{path}, md5 {digest}, which is not here"
+    counts = pd.read_csv(io.BytesIO(content))["split"].value_counts()
+    numbers = ", ".join(f"{counts.get(key, 0)} {key}" for key in ("train", "validation", "test"))
+    sha256 = hashlib.sha256(content).hexdigest()
+    return f"{numbers}; {path}, with each photo's sha256: md5 {digest}, sha256 {sha256}"
 
 
 def _differences(origin: Origin) -> Iterator[str]:
