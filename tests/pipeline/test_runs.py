@@ -219,6 +219,9 @@ def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
     shell("dvc", "exp", "apply", "tuned")
     shell("git", "commit", "--quiet", "--all", "--message", "tuned is better")
     shell("env", "PYTHONPATH=src", "python", "-m", "animals10", "sync")
+    live = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    for model in live.search_logged_models(["1"]):
+        assert f"{model.params['model']}/test/accuracy" in {each.key for each in model.metrics}
     recorded = mlflow_runs(project)
     store = "MLFLOW_TRACKING_URI=sqlite:///rebuilt.db"
     command = ("env", store, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
@@ -236,6 +239,9 @@ def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
     both = live.index.intersection(afterwards.index)
     assert len(both) == 10
     pd.testing.assert_frame_equal(live.loc[both], afterwards.loc[both])
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'rebuilt.db'}")
+    for model in client.search_logged_models(list(set(runs["experiment_id"]))):
+        assert f"{model.params['model']}/test/accuracy" in {each.key for each in model.metrics}
     assert shell(*command).splitlines() == [f"{name}: complete" for name in names]
     assert earlier not in first
     assert f"{earlier}: recorded train_cnn" in shell(*command, "--history")

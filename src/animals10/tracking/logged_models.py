@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ORIGIN = (*provenance.PLAN, "experiment", "revision", "machine", "versions")
 
 
-def log(record: "Record", name: str, metrics: dict[str, float], folder: Path) -> None:
+def log(record: "Record", name: str, metrics: dict[str, float], folder: Path) -> LoggedModel:
     """Log a stage's model below its run and its experiment's.
 
     Args:
@@ -29,6 +29,9 @@ def log(record: "Record", name: str, metrics: dict[str, float], folder: Path) ->
         name: cnn, frozen or finetuned.
         metrics: of the model, which the run gets as well.
         folder: where `models`, params.yaml and metrics/split.json are.
+
+    Returns:
+        The logged model.
     """
     logged = _begin(record, name)
     record.log_metrics(metrics, model=logged.model_id)
@@ -37,7 +40,7 @@ def log(record: "Record", name: str, metrics: dict[str, float], folder: Path) ->
         _save(record, name, logged, folder, saved)
         shutil.copyfile(folder / "models/classes.json", saved / "classes.json")
         record.client.log_model_artifacts(logged.model_id, str(saved))
-    record.client.finalize_logged_model(logged.model_id, "READY")
+    return record.client.finalize_logged_model(logged.model_id, "READY")
 
 
 def _begin(record: "Record", name: str) -> LoggedModel:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from mlflow.entities import Metric
 
 from animals10.outcome import MODELS
-from animals10.tracking.store import find_models, flat
+from animals10.tracking.store import find_models, find_stages, flat
 
 if TYPE_CHECKING:
     from animals10.tracking.record import Record
@@ -57,10 +58,20 @@ def _write_training(record: "Record", folder: Path) -> None:
         if epoch not in shown:
             record.log_metrics({str(key): value for key, value in row.items()}, epoch)
     figures = {f"best_{key}": value for key, value in flat(_read(folder / files[1])).items()}
-    # What a finished experiment's evaluation, recorded before, says of the model.
-    scores = _of_model(name, record.parent.data.metrics)
-    logged_models.log(record, name, figures | scores, folder)
+    logged = logged_models.log(record, name, figures, folder)
+    _judge(record, name, logged.model_id)
     record.log_files(files, folder)
+
+
+def _judge(record: "Record", name: str, model: str) -> None:
+    """Give a model the metrics of the evaluation, where that was recorded before it."""
+    place = record.parent.info.experiment_id
+    for run in find_stages(record.client, place, record.parent_id, "evaluate"):
+        for key in _of_model(name, run.data.metrics):
+            # The very same point, so that the run has it once.
+            known = record.client.get_metric_history(run.info.run_id, key)[0]
+            point = Metric(key, known.value, known.timestamp, known.step, model_id=model)
+            record.client.log_batch(run.info.run_id, metrics=[point])
 
 
 def _write_evaluation(record: "Record", folder: Path) -> None:
