@@ -8,10 +8,13 @@ import platform
 import random
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import keras
 import mlflow
@@ -384,3 +387,43 @@ def test_what_is_planned_is_what_dvc_will_lock(finished: Path) -> None:
     plan, locked = provenance.planned(finished), pipeline.own_lock(finished)
     assert provenance.identity(plan) == provenance.identity(locked)
     assert provenance.evaluated(plan) == provenance.evaluated(locked)
+
+
+def test_the_store_may_be_named_from_the_project_on(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///sub/own.db?timeout=5")
+    assert store.address() == f"sqlite+pysqlite:///{project}/sub/own.db?timeout=5"
+    for uri in ("runs", "file:runs"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert store.address() == (project / "runs").as_uri()
+    for uri in ("http://host:5000", "sqlite:////elsewhere/own.db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert store.database() is None
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert store.database() == project / "mlflow.db"
+
+
+@pytest.mark.slow
+def test_the_pages_open_on_the_runs_in_little_memory(project: Path) -> None:
+    train()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "animals10", "ui", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            page = server.stdout.readline().removeprefix("the runs: ").strip()
+            for _ in range(600):
+                with contextlib.suppress(OSError), urlopen(page, timeout=1) as answer:  # noqa: S310
+                    assert b"MLflow" in answer.read()
+                    break
+                time.sleep(0.1)
+            _, place = store.connect()
+            assert page.endswith(f"/#/experiments/{place}/runs?workflowType=machine_learning")
+            family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(True)]
+            assert sum(each.memory_info().rss for each in family) < 0.6 * 2**30
+        finally:
+            for each in psutil.Process(server.pid).children(True):
+                each.kill()
+            server.kill()

@@ -21,7 +21,7 @@ from animals10 import workspace
 _STOPPED = b"stopped: run the same command again; finished stages and epochs are kept\n"
 _PATIENCE = 4.0  # seconds for cleaning up
 # What no program can prevent: a full disk, a folder without permission, a broken drive.
-_OUTSIDE = (
+OUTSIDE = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO,
     errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ESTALE,
 )  # fmt: skip
@@ -57,7 +57,7 @@ def run(main: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        if error.errno in _OUTSIDE:
+        if error.errno in OUTSIDE:
             _end(f"{error}; mend that and run the same command again")
         _end(f"{error}; {kept_traceback()}")
 

@@ -19,7 +19,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
-from animals10 import pipeline
+from animals10 import errors, pipeline
 from animals10.artifacts import rounded
 from animals10.errors import UserError, kept_traceback, without_secrets
 from animals10.tracking import provenance, results, store
@@ -218,7 +218,8 @@ def _data_set(digest: str, folder: Path) -> DatasetInput:
 
 def told(error: Exception) -> str:
     """Say in a clause whether MLflow does not answer, or this program has a defect."""
-    if isinstance(error, OUTSIDE):
+    known = isinstance(error, OSError) and error.errno in errors.OUTSIDE
+    if known or isinstance(error, OUTSIDE):
         return f"MLflow does not answer ({store.reason(error)})"
     return f"the MLflow record fails ({store.reason(error)}); {kept_traceback()}"
 
@@ -293,7 +294,5 @@ def log_benchmark(name: str, figures: dict[Any, Any], files: Iterable[Path]) -> 
         for path in files:
             client.log_artifact(run, str(path))
         client.set_terminated(run)
-    except mlflow.MlflowException as error:
-        raise UserError(
-            f"the benchmark is written, but MLflow does not take it: {store.reason(error)}"
-        ) from None
+    except OUTSIDE as error:
+        raise UserError(f"the benchmark is written, but not recorded: {told(error)}") from None

@@ -10,8 +10,9 @@ from contextlib import suppress
 
 import requests
 
-from animals10.errors import without_secrets
+from animals10.errors import UserError, without_secrets
 from animals10.tracking import store
+from animals10.tracking.record import OUTSIDE, told
 
 _WAIT = 60  # seconds
 
@@ -26,8 +27,14 @@ def open_pages(port: int) -> Iterator[str]:
 
     Yields:
         A line with the address of the runs: MLflow's first page is about language models.
+
+    Raises:
+        UserError: the store cannot be used.
     """
-    _, place = store.connect()
+    try:
+        _, place = store.connect()
+    except OUTSIDE as error:
+        raise UserError(f"{told(error)}; check MLFLOW_TRACKING_URI") from None
     own = not store.address().startswith("http")
     server = f"http://127.0.0.1:{port}" if own else without_secrets(store.address())
     page = f"{server}/#/experiments/{place}/runs?workflowType=machine_learning"

@@ -82,7 +82,7 @@ def _where(revision: str) -> str:
 def _record(content: bytes) -> Iterator[str]:
     try:
         run = store.find_output(content)
-    except OUTSIDE as error:
+    except (*OUTSIDE, OSError) as error:
         yield f"record:     not known, {told(error)}"
         return
     if run is None:
