@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro params refetch pretrain backbones bench compare ui sync test test-slow test-realdata fuzz kill lint types check format lock clean
+.PHONY: help setup repro params refetch backbones bench compare ui sync test test-slow test-realdata fuzz kill lint types check format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,15 +36,6 @@ refetch: params ## read again what a URL, Kaggle or Keras gives, when it changed
 	dvc repro split
 	dvc repro --force --single-item embed
 	dvc repro
-
-# glibc returns big tensors to the system after every step and takes them back in the next; so it
-# keeps them. It changes no number; other systems ignore it.
-KEEP_MEMORY := GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
-
-pretrain: $(READY) ## make the sample's backbone weights anew (80 minutes; may be stopped and repeated)
-	cd pretrain && $(KEEP_MEMORY) dvc repro
-	cp pretrain/models/backbone.weights.h5 weights/efficientnetb0-creatures.weights.h5
-	cd weights && (sha256sum *.h5 || shasum -a 256 *.h5) > SHA256SUMS
 
 backbones: $(READY) ## measure what each backbone costs on this machine (10 minutes)
 	python -m animals10 backbones

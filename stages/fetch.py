@@ -18,8 +18,6 @@ OUT = Path("data/_stages/fetch")
 def main() -> None:
     """Write photos.zip, photos.csv, notes.csv, rejected.csv, weights and the metrics."""
     params = parameters.load()
-    if params.backbone.weights == "sample" and params.fetch.source != "sample":
-        print("backbone.weights = sample knows drawings; for photos give imagenet or a file")
     verdicts = Verdicts()
     table = find_manifest(params.fetch)
     members = manifest.read(table) if table else None

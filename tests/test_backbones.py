@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from animals10 import artifacts, backbones
-from animals10.parameters import SMALLEST_IMAGE, BackboneName
+from animals10.parameters import LITE, SMALLEST_IMAGE, BackboneName
 from animals10.seeding import seed_everything
 
 # The others take minutes and are marked slow.
@@ -26,6 +26,7 @@ def images(size: int, count: int = 3) -> np.ndarray:
     [
         pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
         for name in get_args(BackboneName)
+        if not name.startswith(LITE)
     ],
 )
 def test_it_is_keras_own_preprocessing_and_network(name: str, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """The drawn data set: deterministic, varied, and not told apart by colour alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from animals10.drawing import CLASSES, draw
-from animals10.drawing.canvas import Canvas, Stance, ellipse
-from animals10.drawing.scene import picture as in_scene
+from animals10.drawing.scene import Conditions
 
 
 def picture(name: str, seed: int, size: int = 64) -> np.ndarray:
@@ -66,14 +67,13 @@ def test_an_unknown_name_is_refused_with_the_allowed_ones() -> None:
         draw("drago", np.random.default_rng(0))
 
 
-def test_other_creatures_can_be_put_in_a_scene() -> None:
-    def ball(canvas: Canvas, rng: np.random.Generator) -> Stance:
-        ellipse(canvas, (0, 1), (1, 1), (255, 0, 0))
-        return "ground"
-
-    drawn = in_scene(ball, np.random.default_rng(0), 64).astype(int)
-    red = (drawn[..., 0] > 100) & (drawn[..., 1:].max(axis=-1) < 60)
-    assert 0.1 < red.mean() < 0.9
+def test_conditions_decide_how_hard_a_picture_is() -> None:
+    easy = Conditions(cover=0, light=(1, 1), blur=(0, 0), noise=(0, 0), falloff=0)
+    dark = Conditions(cover=0, light=(0.5, 0.5), blur=(0, 0), noise=(0, 0), falloff=0)
+    bright, dim = (draw("mucca", np.random.default_rng(1), 64, each) for each in (easy, dark))
+    np.testing.assert_allclose(dim, bright / 2.0, atol=1)
+    noisy = draw("mucca", np.random.default_rng(1), 64, replace(easy, noise=(20, 20)))
+    assert 10 < (noisy.astype(float) - bright).std() < 25
 
 
 def test_mean_colour_does_not_tell_the_class() -> None:

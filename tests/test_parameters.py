@@ -81,9 +81,22 @@ def test_the_backbone_must_fit_the_image(values: dict[str, Any], tmp_path: Path)
         load(write(tmp_path / "params.yaml", values))
 
 
-def test_the_samples_weights_are_of_one_backbone(values: dict[str, Any], tmp_path: Path) -> None:
-    values["backbone"] = {"name": "VGG16", "weights": "sample"}
-    with pytest.raises(UserError, match=r"weights = 'sample' are of EfficientNetB0, not of VGG16"):
+@pytest.mark.parametrize(
+    ("name", "weights", "message"),
+    [
+        ("VGG16", "package", "'package' are of EfficientNetLite0, 1 and 2, not of VGG16; give"),
+        (
+            "EfficientNetLite2",
+            "imagenet",
+            "'imagenet' are Keras's, which has none of EfficientNetL",
+        ),
+    ],
+)
+def test_weights_belong_to_their_backbones(
+    name: str, weights: str, message: str, values: dict[str, Any], tmp_path: Path
+) -> None:
+    values["backbone"] = {"name": name, "weights": weights}
+    with pytest.raises(UserError, match=message):
         load(write(tmp_path / "params.yaml", values))
 
 

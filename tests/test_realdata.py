@@ -1,21 +1,34 @@
 """The library, photo to head, on real photos and ImageNet weights; skipped where they are not."""
 
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from PIL import Image, ImageOps
 
-from animals10 import artifacts, backbones, decoding, models, similarity, splitting
+from animals10 import (
+    artifacts,
+    backbones,
+    decoding,
+    efficientnet_lite,
+    models,
+    similarity,
+    splitting,
+    torch_file,
+    weights,
+)
 from animals10.archives import open_archive
 from animals10.arrays import Batches, Examples, load_split
 from animals10.fetching import Photo, Verdicts, judge
 from animals10.inference import Predictor
 from animals10.outcome import best_epoch
-from animals10.parameters import Parameters
+from animals10.parameters import Backbone, Parameters
 from animals10.seeding import seed_everything
 from animals10.training import compile_model, fit
 
@@ -76,3 +89,28 @@ def test_the_right_input_range_transfers_and_the_studys_does_not(
     wrong = head_accuracy(splits, values, scale=1 / 255)
     assert right > 0.8
     assert wrong < right - 0.3
+
+
+@pytest.mark.parametrize("name", ["EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2"])
+def test_the_packages_own_classifier_knows_the_animals(name: str) -> None:
+    """By ImageNet's numbers of dogs, cats, hens and elephants."""
+    groups = {
+        "cane": range(151, 269), "gatto": range(281, 286), "gallina": (7, 8),
+        "elefante": (101, 385, 386),
+    }  # fmt: skip
+    path = weights.find(Backbone.model_validate({"name": name, "weights": "package"}))
+    assert path
+    size = efficientnet_lite.SCALES[name].image_size
+    network = efficientnet_lite.build(name, keras.Input((size, size, 3)), classes=1000)
+    efficientnet_lite.assign(network, torch_file.read(path))
+    images, labels = [], []
+    with PHOTOS.open("rb") as file, open_archive(file, PHOTOS.name) as entries:
+        for entry in entries:
+            if (label := Path(entry.name).parent.name) in groups:
+                photo = Image.open(io.BytesIO(entry.read())).convert("RGB")
+                images.append(np.asarray(ImageOps.fit(photo, (size, size))))
+                labels.append(label)
+    assert len(images) == 240
+    found = network.predict(np.stack(images), batch_size=32, verbose=0).argmax(axis=1)
+    right = [number in groups[label] for number, label in zip(found, labels, strict=True)]
+    assert np.mean(right) > 0.85

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from animals10 import efficientnet_lite
 from animals10.errors import UserError
 
 # What the normalization layer of Keras's ImageNet weights for EfficientNetB0 to B7 holds as its
@@ -20,7 +21,7 @@ def build(name: str, image_size: int, weights: Path | None = None) -> keras.Mode
     """Build a backbone without its classifier, with its own preprocessing and average pooling.
 
     Args:
-        name: of a network in keras.applications, one of `parameters.BackboneName`.
+        name: one of `parameters.BackboneName`.
         image_size: side of the input in pixels.
         weights: a file of no-top weights that Keras loads; None leaves them random.
 
@@ -53,15 +54,19 @@ def assemble(name: str, image_size: int, weights: str | None) -> keras.Model:
     Args:
         name: as for `build`.
         image_size: as for `build`.
-        weights: as keras.applications takes them.
+        weights: as keras.applications takes them; None for a network that is not Keras's.
 
     Returns:
         A model as `build` gives it.
     """
+    image = keras.Input((image_size, image_size, 3), name="image")
+    if name in efficientnet_lite.SCALES:
+        backbone = efficientnet_lite.build(name, image)
+        backbone.name = "backbone"
+        return backbone
     builder = getattr(keras.applications, name)
     # Keras keeps each network's own preprocessing beside its builder.
     preprocess = sys.modules[builder.__module__].preprocess_input
-    image = keras.Input((image_size, image_size, 3), name="image")
     backbone = builder(
         include_top=False,
         weights=weights,

@@ -25,7 +25,7 @@ def measure(name: str, batch: int = BATCH) -> dict[str, float]:
     """Measure a network with its classifier at its own input size, as the quoted figures are.
 
     Args:
-        name: of a network in keras.applications.
+        name: one of `parameters.BackboneName`.
         batch: images a step.
 
     Returns:
@@ -35,7 +35,13 @@ def measure(name: str, batch: int = BATCH) -> dict[str, float]:
     """
     import keras  # in the measuring process alone
 
-    model = getattr(keras.applications, name)(weights=None)
+    from animals10 import efficientnet_lite
+
+    if name in efficientnet_lite.SCALES:
+        size = efficientnet_lite.SCALES[name].image_size
+        model = efficientnet_lite.build(name, keras.Input((size, size, 3)), classes=1000)
+    else:
+        model = getattr(keras.applications, name)(weights=None)
     size = model.input_shape[1] or 224  # MobileNetV3 takes any, and is quoted at 224
     images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3)).astype("float32")
     seconds = []

@@ -36,7 +36,7 @@ def require(params: Parameters, recorded: Collection[str] = ()) -> dict[str, Pat
     finders: dict[str, Callable[[], Path | None]] = {
         "fetch.source": lambda: sources.find(params.fetch.source),
         "fetch.manifest": lambda: sources.find_manifest(params.fetch),
-        "backbone.weights": lambda: weights.find(params.backbone.weights),
+        "backbone.weights": lambda: weights.find(params.backbone),
     }
     found: dict[str, Path] = {}
     for key, find in finders.items():

@@ -50,7 +50,11 @@ BackboneName = Literal[
     "MobileNetV3Small",
     "MobileNetV3Large",
     "ConvNeXtTiny",
+    "EfficientNetLite0",
+    "EfficientNetLite1",
+    "EfficientNetLite2",
 ]
+LITE = "EfficientNetLite"  # not of Keras, so without weights of Keras
 # Of the side of images, in pixels; 32 for all others.
 SMALLEST_IMAGE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 
@@ -122,11 +126,17 @@ class Backbone(Block):
     weights: Annotated[str, Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _sample_fits(self) -> "Backbone":
-        if self.weights == "sample" and self.name != "EfficientNetB0":
+    def _weights_of_the_name(self) -> "Backbone":
+        is_lite = self.name.startswith(LITE)
+        if self.weights == "package" and not is_lite:
             raise ValueError(
-                f"weights = 'sample' are of EfficientNetB0, not of {self.name}; "
-                "give imagenet, none, or the path of a file"
+                f"weights = 'package' are of {LITE}0, 1 and 2, not of {self.name}; give imagenet, "
+                "none, or the path of a file"
+            )
+        if self.weights == "imagenet" and is_lite:
+            raise ValueError(
+                f"weights = 'imagenet' are Keras's, which has none of {self.name}; give package, "
+                "none, or the path of a file"
             )
         return self
 

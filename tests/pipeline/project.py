@@ -17,7 +17,6 @@ CODE = (
     "stages",
     "pinned",
     "versions",
-    "weights",
     "dvc.yaml",
     "params.yaml",
     ".dvc/config",

@@ -11,16 +11,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "animals10"
-PIPELINES = (ROOT, ROOT / "pretrain")
 
 
-def stages(pipeline: Path) -> dict[str, Any]:
-    content = yaml.safe_load((pipeline / "dvc.yaml").read_text(encoding="utf-8"))
-    found: dict[str, Any] = content["stages"]
-    return found
-
-
-STAGES = stages(ROOT)
+STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
 def imported(path: Path) -> set[Path]:
@@ -36,16 +29,16 @@ def imported(path: Path) -> set[Path]:
         for name in names:
             module = ROOT / "src" / Path(*name.split("."))
             found |= {f for f in (module.with_suffix(".py"), module / "__init__.py") if f.is_file()}
-    empty = {PACKAGE / "__init__.py", PACKAGE / "pretraining" / "__init__.py"}
     # What is recorded decides no result.
-    return {file for file in found - empty if not file.is_relative_to(PACKAGE / "tracking")}
+    return {
+        file
+        for file in found - {PACKAGE / "__init__.py"}
+        if not file.is_relative_to(PACKAGE / "tracking")
+    }
 
 
 def closure(path: Path) -> set[Path]:
-    """Return all files that a script runs; the drawing package, which changes as one, as one.
-
-    But not for `pretrain/`: what lies outside a DVC repository is hashed with its byte code.
-    """
+    """Return all files that a script runs; the drawing package, which changes as one, as one."""
     seen, queue = set[Path](), [path]
     while queue:
         file = queue.pop()
@@ -53,28 +46,24 @@ def closure(path: Path) -> set[Path]:
             seen.add(file)
             queue.extend(imported(file))
     drawing = PACKAGE / "drawing"
-    one = path.is_relative_to(ROOT / "stages")
-    return {drawing if one and file.is_relative_to(drawing) else file for file in seen}
+    return {drawing if file.is_relative_to(drawing) else file for file in seen}
 
 
-@pytest.mark.parametrize(
-    ("pipeline", "stage"),
-    [(pipeline, stage) for pipeline in PIPELINES for stage in stages(pipeline)],
-)
-def test_code_dependencies_are_exactly_what_is_imported(pipeline: Path, stage: str) -> None:
-    if stages(pipeline)[stage].get("always_changed"):
-        assert "deps" not in stages(pipeline)[stage]  # it runs whatever changed
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_dependencies_are_exactly_what_is_imported(stage: str) -> None:
+    if STAGES[stage].get("always_changed"):
+        assert "deps" not in STAGES[stage]  # it runs whatever changed
         return
-    paths = {(pipeline / dep).resolve() for dep in stages(pipeline)[stage]["deps"]}
-    code = (PACKAGE, pipeline / "stages")
-    declared = {path for path in paths if any(path.is_relative_to(folder) for folder in code)}
+    paths = {(ROOT / dep).resolve() for dep in STAGES[stage]["deps"]}
+    declared = {path for path in paths if path.is_relative_to(PACKAGE)} | (
+        {path for path in paths if path.is_relative_to(ROOT / "stages")}
+    )
     data = {path for path in declared if path.suffix not in (".py", "")}
-    assert declared - data == closure(pipeline / "stages" / f"{stage}.py")
+    assert declared - data == closure(ROOT / "stages" / f"{stage}.py")
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES)
-def test_every_stage_script_is_a_stage(pipeline: Path) -> None:
-    assert {path.stem for path in (pipeline / "stages").glob("*.py")} == set(stages(pipeline))
+def test_every_stage_script_is_a_stage() -> None:
+    assert {path.stem for path in (ROOT / "stages").glob("*.py")} == set(STAGES)
 
 
 def test_the_test_split_reaches_no_training_stage() -> None:

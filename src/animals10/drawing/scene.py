@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -20,6 +22,35 @@ from animals10.drawing.coats import choose, lump
 
 CLASSES: tuple[str, ...] = tuple(sorted(ANIMALS))
 
+
+@dataclass(frozen=True)
+class Conditions:
+    """How pictures are taken; ranges are drawn from uniformly, deviations normally.
+
+    Attributes:
+        extent: of the animal, as a fraction of the picture's edge.
+        offset: deviation of its position from the usual one, as a fraction of the edge, by which
+            it may be cut off.
+        tilt: deviation of its pose, in radians.
+        cover: probability of grass, a fence, a bush or a rock before it.
+        blades: of the grass.
+        light: brightness.
+        falloff: deviation of the brightness between the middle and an edge.
+        blur: standard deviation of a Gaussian, in pixels of 160.
+        noise: standard deviation of the sensor's noise, of 255.
+    """
+
+    extent: tuple[float, float] = (0.82, 1.1)
+    offset: float = 0.03
+    tilt: float = 0.05
+    cover: float = 0.75
+    blades: int = 90
+    light: tuple[float, float] = (0.65, 1.12)
+    falloff: float = 0.1
+    blur: tuple[float, float] = (0.3, 1.6)
+    noise: tuple[float, float] = (2.0, 12.0)
+
+
 LAYER = 416  # pixels of the square an animal is drawn on before it is reduced
 GREENS: tuple[Colour, ...] = ((112, 146, 84), (128, 156, 98), (98, 130, 84), (150, 160, 106))
 SANDS: tuple[Colour, ...] = ((206, 188, 152), (194, 170, 134), (180, 156, 130), (214, 202, 178))
@@ -37,13 +68,16 @@ FLOORS: tuple[Colour, ...] = ((172, 148, 124), (154, 132, 114), (186, 180, 172),
 WOODS: tuple[Colour, ...] = ((88, 108, 80), (104, 114, 84), (82, 94, 80), (124, 120, 92))
 
 
-def draw(name: str, rng: np.random.Generator, size: int = 160) -> np.ndarray:
+def draw(
+    name: str, rng: np.random.Generator, size: int = 160, conditions: Conditions | None = None
+) -> np.ndarray:
     """Draw one picture of the named animal.
 
     Args:
         name: one of ``CLASSES``.
         rng: decides everything else; the same state gives the same bytes.
         size: edge of the square picture in pixels, at least 16.
+        conditions: how it is taken; by default as photos are, with much in the way.
 
     Returns:
         uint8 RGB array of shape (size, size, 3).
@@ -53,25 +87,31 @@ def draw(name: str, rng: np.random.Generator, size: int = 160) -> np.ndarray:
     """
     if name not in ANIMALS:
         raise ValueError(f"unknown animal {name!r}, expected one of {', '.join(CLASSES)}")
-    return picture(ANIMALS[name], rng, size)
+    return picture(ANIMALS[name], rng, size, conditions or Conditions())
 
 
-def picture(creature: Creature, rng: np.random.Generator, size: int) -> np.ndarray:
+def picture(
+    creature: Creature, rng: np.random.Generator, size: int, conditions: Conditions
+) -> np.ndarray:
     """Draw any creature (see ``canvas.Creature``) in a random scene: uint8 RGB, (size, size, 3)."""
     canvas = blank(LAYER, 150.0, 0.92 * LAYER)
-    stance = creature(canvas.at(0, 0, rng.normal(0, 0.05), mirror=bool(rng.random() < 0.5)), rng)
+    tilt, mirror = rng.normal(0, conditions.tilt), bool(rng.random() < 0.5)
+    stance = creature(canvas.at(0, 0, tilt, mirror=mirror), rng)
     cutout = canvas.image.crop(canvas.image.getbbox())
     scene, horizon = background(rng, size)
-    width = round(size * rng.uniform(0.84, 1.06))
+    width = round(size * rng.uniform(*conditions.extent))
     factor = width / max(cutout.size)
     shape = (max(1, round(cutout.width * factor)), max(1, round(cutout.height * factor)))
     cutout = shaded(cutout.resize(shape, Image.Resampling.LANCZOS), rng)
     left, top = placement(stance, shape, size, horizon, rng)
+    left += round(rng.normal(0, conditions.offset) * size)
+    top += round(rng.normal(0, conditions.offset / 2) * size)
     if stance == "ground":
         shadow(scene, (left, top, left + shape[0], top + shape[1]), rng)
     scene.paste(cutout, (left, top), cutout)
-    occlude(scene, top + shape[1], rng)
-    return photographed(scene, rng)
+    if rng.random() < conditions.cover:
+        occlude(scene, top + shape[1], rng, conditions.blades)
+    return photographed(scene, rng, conditions)
 
 
 def placement(
@@ -169,15 +209,15 @@ def shadow(scene: Image.Image, box: tuple[int, int, int, int], rng: np.random.Ge
     scene.paste((20, 20, 22), (0, 0), mask)
 
 
-def occlude(scene: Image.Image, foot: int, rng: np.random.Generator) -> None:
-    """Often put something in front: grass, a fence, a bush, a rock; ``foot`` is the ground row."""
+def occlude(scene: Image.Image, foot: int, rng: np.random.Generator, blades: int) -> None:
+    """Put something in front: grass, a fence, a bush, a rock; ``foot`` is the ground row."""
     size = scene.width
-    kind = rng.choice(["none"] * 9 + ["grass"] * 3 + ["fence", "bush", "rock"])
+    kind = rng.choice(["grass"] * 3 + ["fence", "bush", "rock"])
     base = min(foot, size) + 0.04 * size
     layer = Canvas(scene, np.diag([size, -size]).astype(float), np.array([0.0, base]))
     if kind == "grass":
-        colour, tall = choose(rng, (*GREENS, *SANDS)), rng.uniform(0.08, 0.22)
-        for x in rng.uniform(0, 1, 45):
+        colour, tall = choose(rng, (*GREENS, *SANDS)), rng.uniform(0.1, 0.35)
+        for x in rng.uniform(0, 1, blades):
             tip = (x + rng.normal(0, 0.04), tall * rng.uniform(0.4, 1.1))
             tone = choose(rng, (colour,))
             stroke(layer, [(x, -0.1), tip], (0.02, 0.004), tone)
@@ -197,18 +237,20 @@ def occlude(scene: Image.Image, foot: int, rng: np.random.Generator) -> None:
         ellipse(layer, (spot[0] - 0.02, 0.03), (0.05, 0.03), choose(rng, ((150, 146, 140),)))
 
 
-def photographed(scene: Image.Image, rng: np.random.Generator) -> np.ndarray:
-    """Return the scene as a camera saw it: light, tint, slight blur and mild noise; uint8 RGB."""
+def photographed(
+    scene: Image.Image, rng: np.random.Generator, conditions: Conditions
+) -> np.ndarray:
+    """Return the scene as a camera saw it: light, tint, blur and noise; uint8 RGB."""
     size = scene.width
-    if rng.random() < 0.4:
-        scene = scene.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.1))))
+    blur = rng.uniform(*conditions.blur) * size / 160
+    scene = scene.filter(ImageFilter.GaussianBlur(float(blur)))
     pixels = np.asarray(scene, dtype=np.float64)
     rows, columns = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
-    slope = rng.normal(0, 0.08, 2)
-    light = rng.uniform(0.78, 1.12) * (1 + slope[0] * rows + slope[1] * columns)
+    slope = rng.normal(0, conditions.falloff, 2)
+    light = rng.uniform(*conditions.light) * (1 + slope[0] * rows + slope[1] * columns)
     warmth = rng.normal(0, 0.04)
     tint = np.array([1 + warmth, 1.0, 1 - warmth])
-    noise = rng.normal(0, rng.uniform(1.0, 3.0), pixels.shape)
+    noise = rng.normal(0, rng.uniform(*conditions.noise), pixels.shape)
     seen = pixels * light[..., None] * tint + noise
     picture: np.ndarray = np.clip(seen, 0, 255).astype(np.uint8)
     return picture

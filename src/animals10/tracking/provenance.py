@@ -125,7 +125,7 @@ def revision() -> str:
         commit = git("rev-parse", "HEAD").strip()
     except UserError:  # no repository, none without a commit, or another user's
         return "unknown"
-    places = ("src", "stages", "pinned", "weights", "dvc.yaml", "params.yaml")
+    places = ("src", "stages", "pinned", "versions", "dvc.yaml", "params.yaml")
     changed = git("status", "--porcelain", "--", *places)
     return commit + ("-dirty" if changed else "")
 

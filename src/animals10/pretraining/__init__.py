@@ -1,1 +1,0 @@
-"""A backbone of the project's own: pre-trained on invented creatures, none of them of the ten."""
