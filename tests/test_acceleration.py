@@ -36,9 +36,9 @@ def network() -> keras.Model:
     return model
 
 
-def transfer(first: str) -> keras.Model:
-    """EfficientNetB0 under a small head, unfrozen from a layer on."""
-    model = models.join(backbones.build("EfficientNetB0", 32), models.head(1280, 3, 8, 0.5))
+def transfer(first: str, name: str = "EfficientNetB0") -> keras.Model:
+    """Put a small head on a backbone, unfrozen from a layer on."""
+    model = models.join(backbones.build(name, 32), models.head(1280, 3, 8, 0.5))
     backbones.unfreeze(model.get_layer("backbone"), first)
     return model
 
@@ -63,6 +63,7 @@ def learn(model: keras.Model, inputs: np.ndarray, labels: np.ndarray) -> list[fl
     "make",
     [
         pytest.param(network, id="layers"),
+        pytest.param(lambda: transfer("block6a", "EfficientNetLite0"), id="Lite, upper blocks"),
         pytest.param(lambda: transfer("all"), id="unfrozen", marks=pytest.mark.slow),
         pytest.param(lambda: transfer("block6a"), id="upper blocks", marks=pytest.mark.slow),
     ],

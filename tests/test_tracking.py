@@ -131,13 +131,13 @@ def stages() -> pd.DataFrame:
 @pytest.mark.usefixtures("project")
 def test_stages_of_one_experiment_share_a_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     write("metrics/evaluate.json", "{}")
-    for experiment in ("brave-cat", "shy-dog"):
+    for experiment in ("brave-cat", "it's-shy"):
         monkeypatch.setenv("DVC_EXP_NAME", experiment)
         for stage in ("train_cnn", "evaluate"):
             with without_files(monkeypatch), stage_run(stage):
                 pass
     table = parents()
-    assert set(table["tags.mlflow.runName"]) == {"brave-cat", "shy-dog"}
+    assert set(table["tags.mlflow.runName"]) == {"brave-cat", "it's-shy"}
     assert set(table["status"]) == {"FINISHED"}
     assert set(table["params.finetune.lr"]) == {"0.0001"}
     assert table["tags.mlflow.note.content"].str.startswith("Experiment ").all()

@@ -1,5 +1,6 @@
 """The MLflow store: where it is, and how runs are found in it."""
 
+import json
 import logging
 import os
 import platform
@@ -126,7 +127,10 @@ def find_parents(
         keys: of the tags that must agree.
     """
     query = {"level": "experiment"} | {key: tags[key] for key in keys}
-    condition = " and ".join(f"tags.{key} = '{value}'" for key, value in query.items())
+    # A name may hold an apostrophe, as git allows; json writes the other quotation marks.
+    condition = " and ".join(
+        f"tags.{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in query.items()
+    )
     return list(client.search_runs([place], condition))
 
 
