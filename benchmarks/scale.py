@@ -95,7 +95,7 @@ def clone(folder: Path, count: int) -> None:
     values = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
     values["fetch"]["source"] = "source.zip"
     weights = SHARED / "weights" / "efficientnetb0_imagenet_notop.weights.h5"
-    values["backbone"]["weights"] = str(weights)
+    values["backbone"] = {"name": "EfficientNetB0", "weights": str(weights)}
     for stage, changes in CHANGES.items():
         values[stage] |= changes
     (folder / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")

@@ -74,7 +74,8 @@ def clone(folder: Path, photos: Path, share: float, epochs: Epochs, precision: s
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    params["fetch"]["source"], params["backbone"]["weights"] = str(photos), str(WEIGHTS)
+    params["fetch"]["source"] = str(photos)
+    params["backbone"] = {"name": "EfficientNetB0", "weights": str(WEIGHTS)}
     params["split"] |= {"validation": share, "test": 0.05}
     params["embed"]["views"] = 0
     params["train_cnn"] |= {"augment": "all", "precision": precision, "schedule": "constant"}

@@ -23,7 +23,7 @@ def cnn(classes: int) -> keras.Model:
 
 def frozen(classes: int, weights: Path) -> keras.Model:
     """Return the compiled head on a frozen backbone, joined as Keras's guide writes it."""
-    base = backbones.build(PARAMS.backbone.name, SIZE, weights)
+    base = backbones.build("EfficientNetB0", SIZE, weights)
     base.trainable = False
     inputs = keras.Input((SIZE, SIZE, 3))
     x = base(inputs, training=False)
