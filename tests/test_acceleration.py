@@ -214,6 +214,7 @@ def tell(script: str, **environment: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_bfloat16_is_for_arithmetic_alone() -> None:
     script = """
 import json, keras, numpy as np, tensorflow as tf
@@ -232,6 +233,7 @@ print(json.dumps([asked, str(answers.dtype), variables, bool(np.isfinite(loss))]
     assert json.loads(tell(script)) == [True, "float32", ["float32"], True]
 
 
+@pytest.mark.slow
 def test_bfloat16_needs_tensorflow() -> None:
     script = """
 from animals10.acceleration import set_precision
@@ -246,6 +248,7 @@ except UserError as error:
     assert "train_cnn.precision = bfloat16 needs TensorFlow; KERAS_BACKEND is jax" in told
 
 
+@pytest.mark.slow
 def test_a_twin_learns_on_jax() -> None:
     script = """
 import keras, numpy as np
@@ -267,6 +270,7 @@ print(keras.backend.backend(), moved, np.allclose(twin(images), model(images), a
     assert tell(script, KERAS_BACKEND="jax") == "jax True True"
 
 
+@pytest.mark.slow
 def test_answers_come_without_onednn_as_well() -> None:
     script = """
 import keras, numpy as np

@@ -46,6 +46,7 @@ def test_it_is_keras_own_preprocessing_and_network(name: str, tmp_path: Path) ->
         np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_keras_own_efficientnet_weights_see_images_at_their_full_strength(tmp_path: Path) -> None:
     """As with weights="imagenet", which no test can download: (x / 255 - mean) / deviation."""
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

@@ -77,7 +77,7 @@ def test_conditions_decide_how_hard_a_picture_is() -> None:
 
 
 def test_mean_colour_does_not_tell_the_class() -> None:
-    per_class = 60
+    per_class = 40
     colours = np.array(
         [[picture(name, seed).mean(axis=(0, 1)) for seed in range(per_class)] for name in CLASSES]
     )

@@ -80,6 +80,7 @@ def test_a_full_disk_is_one_line_and_the_run_succeeds_after(finished: Path, tmp_
     assert output.endswith("Use `dvc push` to send your updates to remote storage.\n")
 
 
+@pytest.mark.slow
 def test_an_unwritable_folder_is_one_line(elsewhere: Path, tmp_path: Path) -> None:
     output = in_a_namespace(UNWRITABLE, elsewhere, tmp_path)
     (line,) = [line for line in output.splitlines() if line.startswith("error: ")]

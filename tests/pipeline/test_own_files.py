@@ -52,10 +52,6 @@ def test_no_run_removes_or_commits_what_the_user_put_into_data(
     shell("git", "commit", "--quiet", "--message", "results")
     experiment = ("dvc", "exp", "run", "fetch", "-S")
     shell(*experiment, "fetch.images_per_class=4")
-    shell(*experiment, "fetch.images_per_class=6", "--temp")
-    shell(*experiment, "fetch.images_per_class=7", "--queue", "--name", "queued")
-    shell("dvc", "queue", "start")
-    shell("dvc", "queue", "logs", "--follow", "queued")
     shell("git", "checkout", "--quiet", ".")
     shell("dvc", "checkout", "--force", "check", "fetch", "split")
     assert own_files(folder) == before
@@ -63,6 +59,20 @@ def test_no_run_removes_or_commits_what_the_user_put_into_data(
     commits = shell("git", "log", "--all", "--format=", "--name-only").splitlines()
     for names in (tracked, commits):
         assert not [name for name in names if name.startswith("data/") or name.endswith(".png")]
+
+
+@pytest.mark.slow
+def test_no_temporary_or_queued_run_removes_what_the_user_put_into_data(
+    project: tuple[Path, Shell],
+) -> None:
+    folder, shell = project
+    before = own_files(folder)
+    experiment = ("dvc", "exp", "run", "fetch", "-S")
+    shell(*experiment, "fetch.images_per_class=6", "--temp")
+    shell(*experiment, "fetch.images_per_class=7", "--queue", "--name", "queued")
+    shell("dvc", "queue", "start")
+    shell("dvc", "queue", "logs", "--follow", "queued")
+    assert own_files(folder) == before
 
 
 def test_photos_and_a_manifest_that_changed_are_read_again(project: tuple[Path, Shell]) -> None:
