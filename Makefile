@@ -56,7 +56,7 @@ ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000
 sync: $(READY) ## complete the MLflow store from git and DVC; of earlier commits as well: HISTORY=1
 	@python -m animals10 sync $(if $(HISTORY),--history)
 
-test: $(READY) ## run the default tests (under 8 minutes on 2 cores)
+test: $(READY) ## run the default tests (under 7 minutes on 2 cores)
 	pytest
 
 test-slow: $(READY) ## run the tests that take minutes
