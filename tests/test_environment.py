@@ -56,6 +56,9 @@ def test_another_keras_json_is_none_of_our_business(
 ) -> None:
     (home / "keras.json").write_text(text)
     environment.require(given(values))
+    (home / "keras.json").write_text('{"backend": "theano"}')
+    with pytest.raises(UserError, match="'theano'"):  # so that the file was read
+        environment.require(given(values))
 
 
 @pytest.mark.usefixtures("home")
