@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from animals10 import errors, parameters, similarity
-from animals10.archives import open_archive
+from animals10 import errors, parameters
+from animals10.data import near_duplicates
+from animals10.data.archives import open_archive
+from animals10.data.images import decode
+from animals10.data.scanning import Photo, ScanResult, scan
+from animals10.data.splitting import assign
 from animals10.errors import UserError
-from animals10.fetching import Photo, Verdicts, judge
-from animals10.images import decode
-from animals10.splitting import assign
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT.parent / "shared" / "data" / "animals10-224.zip"
@@ -27,10 +28,10 @@ OUT = ROOT / "benchmarks" / "out"
 NOTHING = pd.DataFrame(columns=["path", "split", "sha256", "group"])
 
 
-def twins_in_training(photos: pd.DataFrame, hashes: similarity.Hashes, seed: int) -> int:
+def copies_in_training(photos: pd.DataFrame, seed: int) -> int:
     """Count the test photos of a split that ignores groups which have one in training."""
-    alone = similarity.add_groups(photos, hashes, NOTHING, threshold=None)
-    splits = assign(*alone[:3], 0.15, 0.15, seed)
+    alone = near_duplicates.add_groups(photos, NOTHING, threshold=None)
+    splits = assign(alone.photos, NOTHING, 0.15, 0.15, seed)
     splits = splits.merge(photos[["path", "group"]], on="path")
     trained = set(splits["group_y"][splits["split"] == "train"])
     return int(splits["group_y"][splits["split"] == "test"].isin(trained).sum())
@@ -39,7 +40,7 @@ def twins_in_training(photos: pd.DataFrame, hashes: similarity.Hashes, seed: int
 def print_distances(photos: pd.DataFrame) -> None:
     """Print how many pairs differ by how many bits, in steps around the threshold."""
     steps = [0, 10, 20, 46, 58, 66, 74, 82, 90]
-    plain, mirrored = (similarity.bits(photos[column]) for column in ("phash", "mirrored"))
+    plain, mirrored = (near_duplicates.bits(photos[column]) for column in ("phash", "mirrored"))
     index = faiss.IndexBinaryFlat(256)
     index.add(plain)
     print("| bits |", " | ".join(f"{a} to {b - 2}" for a, b in pairwise(steps)), "|")
@@ -66,22 +67,20 @@ def draw(rows: list[list[str]], path: Path, titles: list[str]) -> None:
 
 def main() -> None:
     """Measure and draw."""
-    verdicts = Verdicts()
+    result = ScanResult()
     with SOURCE.open("rb") as file, open_archive(file, SOURCE.name) as entries:
-        for _ in tqdm(judge(entries, 24, verdicts), disable=True):
+        for _ in tqdm(scan(entries, 24, result), disable=True):
             pass
-    photos = pd.DataFrame(verdicts.photos, columns=Photo._fields)
+    photos = pd.DataFrame(result.photos, columns=Photo._fields)
     threshold = parameters.load(ROOT / "params.yaml").split.near_duplicates
     if threshold is None:
         raise UserError("split.near_duplicates = null groups nothing; give a number of bits")
-    columns = ("sha256", "phash", "mirrored")
-    hashes = similarity.Hashes(*(similarity.bits(photos[column]) for column in columns))
-    grouped = similarity.add_groups(photos, hashes, NOTHING, threshold)
+    grouped = near_duplicates.add_groups(photos, NOTHING, threshold)
     photos = grouped.photos
     groups = photos.groupby("group")["path"].apply(list)
     groups = groups[groups.map(len) > 1].sort_values(key=lambda paths: paths.map(len))[::-1]
     labels = photos.groupby("group")["label"].nunique()
-    twins = [twins_in_training(photos, hashes, seed) for seed in range(5)]
+    copies = [copies_in_training(photos, seed) for seed in range(5)]
     tests = int(0.15 * len(photos))
     print(f"| photos | {len(photos):,} |\n|---|---:|")
     print(f"| groups of two or more | {len(groups):,} |")
@@ -90,8 +89,8 @@ def main() -> None:
     print(f"| groups taken apart | {grouped.taken_apart} |")
     print(f"| groups with two labels | {int((labels > 1).sum())} |")
     print(
-        f"| test photos with a twin in training, were groups ignored (5 seeds) "
-        f"| {np.mean(twins):.0f} ({min(twins)} to {max(twins)}) of {tests:,} |"
+        f"| test photos with a copy in training, were groups ignored (5 seeds) "
+        f"| {np.mean(copies):.0f} ({min(copies)} to {max(copies)}) of {tests:,} |"
     )
     print_distances(photos)
     OUT.mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ from PIL import Image
 from scale import ROOT, measure
 from tqdm import tqdm
 
-from animals10 import drawing
+import animals10_sample
 
 COUNT, SIZE = 600, (4000, 3000)
 STAGES = ("check", "fetch", "split", "train_cnn")
@@ -24,9 +24,11 @@ STAGES = ("check", "fetch", "split", "train_cnn")
 
 def draw(folder: Path, number: int) -> int:
     """Write one photo below a folder; return its bytes."""
-    name = drawing.CLASSES[number % len(drawing.CLASSES)]
+    name = animals10_sample.CLASSES[number % len(animals10_sample.CLASSES)]
     rng = np.random.default_rng(number)
-    enlarged = Image.fromarray(drawing.draw(name, rng)).resize(SIZE, Image.Resampling.BICUBIC)
+    enlarged = Image.fromarray(animals10_sample.draw(name, rng)).resize(
+        SIZE, Image.Resampling.BICUBIC
+    )
     noise = rng.integers(-6, 7, (SIZE[1], SIZE[0], 1), dtype=np.int16)
     noisy = np.clip(np.asarray(enlarged) + noise, 0, 255).astype(np.uint8)
     path = folder / name / f"{number:04d}.jpg"

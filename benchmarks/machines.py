@@ -14,7 +14,7 @@ from typing import Any
 
 from animals10 import errors
 from animals10.errors import UserError
-from animals10.pipeline import outs, read_lock
+from animals10.files import outs, read_lock
 from animals10.tracking.provenance import revision
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -24,7 +24,7 @@ SHARED = ROOT.parent / "shared"
 COUNTS = (24_068, 4 * 24_068)
 STAGES = ("fetch", "split", "train_cnn", "embed", "train_frozen", "finetune", "evaluate")
 CHANGES = {
-    "embed": {"views": 0},
+    "embed": {"augmented_copies": 1},
     "train_cnn": {"epochs": 1},
     "train_frozen": {"epochs": 1},
     "finetune": {"epochs": 1, "rounds": 1},
@@ -41,7 +41,7 @@ def measure(stage: str, folder: Path) -> tuple[float, float]:
         stdout=subprocess.DEVNULL,
     )
     while process.poll() is None:
-        most = max(most, memory(process.pid), peak(process.pid))
+        most = max(most, memory(process.pid))
         time.sleep(0.2)
     if process.returncode:
         sys.exit(f"{stage} failed")
@@ -49,26 +49,19 @@ def measure(stage: str, folder: Path) -> tuple[float, float]:
 
 
 def memory(number: int) -> float:
-    """Return the resident memory of a process and all below it in MiB, shared pages once."""
+    """Return the anonymous memory of a process and all below it in MiB, shared pages once.
+
+    Pages of files, which the system takes back when others need memory, do not count.
+    """
     total = 0
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(number)
         for process in (parent, *parent.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                total += process.memory_full_info().pss
-    return total / 2**20
-
-
-def peak(number: int) -> float:
-    """Return the most resident memory that a process had so far in MiB, however shortly.
-
-    Pages that it shares with other processes count in full.
-    """
-    with suppress(OSError):
-        status = Path(f"/proc/{number}/status").read_text(encoding="ascii")
-        most = re.search(r"VmHWM:\s+(\d+) kB", status)
-        return int(most[1]) / 2**10 if most else 0.0  # none of a process that has ended
-    return 0.0
+            with suppress(OSError, psutil.NoSuchProcess):
+                rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
+                found = re.search(r"Pss_Anon:\s+(\d+) kB", rollup)
+                total += int(found[1]) if found else 0
+    return total / 2**10
 
 
 def turned(content: bytes, quarters: int) -> bytes:
@@ -126,10 +119,9 @@ def main() -> None:
         "# Time and memory of every stage",
         "",
         "By `python benchmarks/scale.py`, on photos of Animals-10 (shorter side 224 pixels; for",
-        "the larger count also turned by 90, 180, 270 degrees), one epoch each, one view of each",
-        "training image; time with the start of Python, memory as the most that all processes of",
-        "the stage had at once, looked at five times a second, pages they share counted once, or,",
-        "if more, the peak of its first process, as Linux tells it.",
+        "the larger count also turned by 90, 180, 270 degrees), one epoch each, one augmented",
+        "copy of each training image; time with the start of Python; memory as the most that all",
+        "processes of the stage had at once, seen five times a second, without pages of files.",
         "",
         *table(measured),
     ]

@@ -10,7 +10,9 @@ errors.guard_imports()  # the imports below take seconds
 
 from pathlib import Path
 
-from animals10 import artifacts, environment, inputs, parameters
+from animals10 import files, parameters
+from animals10.data import inputs
+from animals10.models import checks
 
 OUT = Path("data/_stages/check/inputs.json")
 
@@ -18,17 +20,16 @@ OUT = Path("data/_stages/check/inputs.json")
 def main() -> None:
     """Write data/_stages/check/inputs.json."""
     params = parameters.load()
-    environment.require(params)
     recorded = inputs.read_recorded(OUT, params)
-    found = inputs.require(params, recorded)
+    found = checks.require(params, recorded)
     if old := inputs.left_behind():
         print(
-            "dvc.lock is of an earlier version of this pipeline, so that all stages run anew; what "
-            f"that made, {', '.join(old)}, nothing reads any more: remove it when you like"
+            "dvc.lock is of an earlier version of this pipeline, so that all stages run anew; "
+            f"nothing reads {', '.join(old)} any more: remove it when you like"
         )
     for key in sorted(recorded.keys() - found.keys()):
         print(f"what {key} names is not here; what was read of it before is kept")
-    artifacts.write_json(OUT, recorded | inputs.digests(found))
+    files.write_json(OUT, recorded | inputs.digests(found))
 
 
 if __name__ == "__main__":

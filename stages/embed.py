@@ -6,32 +6,29 @@ errors.guard_imports()  # the imports below take seconds
 
 from pathlib import Path
 
-from animals10 import artifacts, backbones, parameters, weights
-from animals10.arrays import Batches, load_split, plain_and_views
-from animals10.inference import Predictor
-from animals10.seeding import seed_everything
+from animals10 import files, parameters
+from animals10.models import backbones, weights
+from animals10.training import execution, features
+from animals10.training.batches import load_split
 
 WEIGHTS, SPLITS = Path("data/_stages/fetch/weights"), Path("data/_stages/split")
-FEATURES = Path("data/_stages/embed")
+OUT = Path("data/_stages/embed")
 
 
 def main() -> None:
-    """Write backbone.keras, train.npy and validation.npy into data/_stages/embed.
-
-    The features of train have shape (1 + views, n, channels), the plain ones first; those of
-    validation have shape (n, channels).
-    """
+    """Write backbone.keras and the features of train and validation into data/_stages/embed."""
     params = parameters.load()
-    seed_everything(params.seed)
+    execution.seed_everything(params.seed)
     backbone = backbones.build(params.backbone.name, params.image_size, weights.provided(WEIGHTS))
-    artifacts.write_model(FEATURES / "backbone.keras", backbone)
-    predictor, size = Predictor(backbone), params.embed.batch_size
-    train = load_split(SPLITS / "train")
-    views = plain_and_views(train, size, params.seed, params.augment, params.embed.views)
-    predictor.write(FEATURES / "train.npy", views, len(views), len(train.labels))
-    validation = load_split(SPLITS / "validation")
-    plain = Batches(validation, size, shuffle=False)
-    predictor.write(FEATURES / "validation.npy", [plain], len(validation.labels))
+    files.write_model(OUT / "backbone.keras", backbone)
+    for split, copies in (("train", params.embed.augmented_copies), ("validation", 0)):
+        examples = load_split(SPLITS / split)
+        computed = features.compute(
+            backbone, examples, params.embed.batch_size, params.acceleration,
+            params.augment, copies, params.seed,
+        )  # fmt: skip
+        files.write_array(OUT / f"{split}.npy", computed)
+        files.write_array(OUT / f"{split}_labels.npy", examples.labels)
 
 
 if __name__ == "__main__":

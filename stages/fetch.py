@@ -8,37 +8,36 @@ from pathlib import Path
 
 import pandas as pd
 
-from animals10 import artifacts, manifest, official, parallel, parameters, weights
-from animals10.fetching import Photo, Verdicts, judge, summary
-from animals10.sources import find_manifest, open_source
+from animals10 import files, parameters
+from animals10.data import manifest, official
+from animals10.data.scanning import Photo, ScanResult, scan, summary
+from animals10.data.sources import open_source
+from animals10.models import weights
 
 OUT = Path("data/_stages/fetch")
 
 
 def main() -> None:
-    """Write photos.zip, photos.csv, notes.csv, rejected.csv, weights and the metrics."""
+    """Write photos.zip, photos.csv, notes.csv, rejected.csv, and weights."""
     params = parameters.load()
-    verdicts = Verdicts()
-    table = find_manifest(params.fetch)
-    members = manifest.read(table) if table else None
-    # First and apart, as Keras, which checks them, takes memory that the photos then have.
-    parallel.apart(weights.provide, params.backbone, OUT / "weights")
+    members = manifest.read(table) if (table := manifest.find(params.fetch)) else None
+    result = ScanResult()
     with open_source(params.fetch) as entries:
         smallest, largest = params.fetch.smallest_side, params.fetch.largest_pixels
-        photos = judge(entries, smallest, verdicts, members, largest)
-        begins = artifacts.write_zip(OUT / "photos.zip", photos)
-    kept = pd.DataFrame(verdicts.photos, columns=Photo._fields).assign(begin=begins)
-    rejected = pd.DataFrame(sorted(verdicts.rejected), columns=["path", "reason"])
-    artifacts.write_csv(OUT / "photos.csv", kept)
-    artifacts.write_csv(OUT / "rejected.csv", rejected)
-    notes = pd.DataFrame(sorted(verdicts.notes), columns=["path", "note"])
-    artifacts.write_csv(OUT / "notes.csv", notes)
-    counts = {"photos": len(kept), "classes": kept["label"].nunique(), "rejected": len(rejected)}
-    artifacts.write_json(Path("metrics/fetch.json"), counts)
-    if params.fetch.source != "sample" and (report := official.report(verdicts.hashes)):
+        photos = scan(entries, smallest, result, members, largest)
+        files.write_zip(OUT / "photos.zip", photos)
+        # After the photos, whose processes must not be forked from one in which Keras has threads.
+        weights.provide(params.backbone, OUT / "weights")
+    for name, rows, columns in (
+        ("photos.csv", result.photos, Photo._fields),
+        ("rejected.csv", sorted(result.rejected), ("path", "reason")),
+        ("notes.csv", sorted(result.notes), ("path", "note")),
+    ):
+        files.write_csv(OUT / name, pd.DataFrame(rows, columns=columns))
+    if params.fetch.source != "sample" and (report := official.report(result.hashes)):
         print(report)
-    print(*summary(verdicts), sep="\n")
-    if len(rejected) or len(notes):
+    print(*summary(result), sep="\n")
+    if result.rejected or result.notes:
         print(f"rejected.csv and notes.csv in {OUT} have each file")
 
 

@@ -8,33 +8,27 @@ from pathlib import Path
 
 import keras
 
-from animals10 import outcome, parameters, resuming
-from animals10.arrays import load_split
-from animals10.finetuning import finetune
-from animals10.seeding import seed_everything
+from animals10 import parameters
 from animals10.tracking.record import stage_run
+from animals10.training import checkpoint, execution, fitting
+from animals10.training.batches import load_split
+from animals10.training.finetuning import finetune
 
 SPLITS = Path("data/_stages/split")
 
 
 def main() -> None:
-    """Write models/finetuned.keras, plots/history/finetuned.csv and metrics/finetune.json."""
+    """Write models/finetuned.keras and plots/history/finetuned.csv."""
     params = parameters.load()
     train, validation = load_split(SPLITS / "train"), load_split(SPLITS / "validation")
-    seed_everything(params.seed)
-    with resuming.checkpoints("finetune") as states, stage_run("finetune") as epochs:
+    execution.seed_everything(params.seed)
+    with checkpoint.checkpoints("finetune") as states, stage_run("finetune") as epochs:
         model = keras.saving.load_model("models/frozen.keras", safe_mode=True)
-        history, rounds = finetune(
-            model,
-            train,
-            validation,
-            params.finetune,
-            params.augment,
-            params.seed,
-            states,
-            callbacks=[epochs],
-        )
-        outcome.save("finetune", model, history, rounds)
+        history = finetune(
+            model, train, validation, params.finetune, params.augment, params.seed, states,
+            params.acceleration, [epochs],
+        )  # fmt: skip
+        fitting.save("finetune", model, history)
 
 
 if __name__ == "__main__":

@@ -8,49 +8,33 @@ import json
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from animals10 import models, outcome, parameters, resuming
-from animals10.acceleration import leave_undivided
-from animals10.arrays import Batches, Examples
-from animals10.seeding import seed_everything
+from animals10 import parameters
+from animals10.models import networks
 from animals10.tracking.record import stage_run
-from animals10.training import compile_model, fit
+from animals10.training import checkpoint, execution, features, fitting
+from animals10.training.batches import Batches
 
-SPLITS, FEATURES = Path("data/_stages/split"), Path("data/_stages/embed")
+FEATURES = Path("data/_stages/embed")
 
 
 def main() -> None:
-    """Write models/frozen.keras, plots/history/frozen.csv and metrics/train_frozen.json."""
+    """Write models/frozen.keras and plots/history/frozen.csv."""
     params = parameters.load()
-    settings = params.train_frozen
+    settings, acceleration = params.train_frozen, params.acceleration
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
-    views, labels = _load("train")
-    validation = Examples(*_load("validation"))
-    train = Examples(views.reshape(-1, views.shape[-1]), np.tile(labels, len(views)))
-    leave_undivided()
-    seed_everything(params.seed)
-    with resuming.checkpoints("train_frozen") as states, stage_run("train_frozen") as epochs:
+    train, validation = features.load(FEATURES, "train"), features.load(FEATURES, "validation")
+    execution.seed_everything(params.seed)
+    with checkpoint.checkpoints("train_frozen") as states, stage_run("train_frozen") as epochs:
         backbone = keras.saving.load_model(FEATURES / "backbone.keras", safe_mode=True)
-        head = models.head(views.shape[-1], len(classes), settings.dense, settings.dropout)
-        # A step takes less than Keras's loop around it.
-        compile_model(head, settings, steps_per_execution=128)
-        history = fit(
-            head,
-            Batches(train, settings.batch_size, params.seed),
-            validation,
-            settings,
-            states,
-            callbacks=[epochs],
-        )
-        model = models.join(backbone, outcome.plain(head))
-        outcome.save("train_frozen", model, history)
-
-
-def _load(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Map a split's features, and read its labels."""
-    features = np.load(FEATURES / f"{split}.npy", mmap_mode="r", allow_pickle=False)
-    return features, np.load(SPLITS / split / "labels.npy", allow_pickle=False)
+        channels = train.inputs.shape[-1]
+        head = networks.head(channels, len(classes), settings.dense, settings.dropout)
+        copy = execution.training_copy(head, acceleration)
+        batches = Batches(train, settings.batch_size, params.seed)
+        # A step of so small a model takes less than Keras's loop around it.
+        fitting.compile_model(copy, settings, len(batches), steps_per_execution=32)
+        history = fitting.fit(copy, batches, validation, settings, states, acceleration, [epochs])
+        fitting.save("train_frozen", networks.attach_head(backbone, head), history)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ PROGRAM = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
-from animals10 import artifacts, errors
+from animals10 import files, errors
 
 errors.guard_imports()
 {imports}
 
 def main():
-    with artifacts.replacing(Path("out.txt")) as temporary:
+    with files.replacing(Path("out.txt")) as temporary:
         temporary.write_text("half")
         {body}
 
@@ -143,16 +143,17 @@ def test_a_stop_comes_in_the_midst_of_a_long_call(tmp_path: Path) -> None:
 
 TRAINING = """
 import keras, numpy as np
-from animals10.arrays import Batches, Examples, feed
-from animals10.seeding import seed_everything
+from animals10.acceleration.datasets import to_dataset
+from animals10.training.batches import Batches, Examples
+from animals10.training.execution import seed_everything
 
 class Slow(Batches):
-    def stretch(self, index, count):
+    def __getitem__(self, index):
         if index:
             Path("begun").touch()
         for _ in range(20):
             time.sleep(0.01)
-        return super().stretch(index, count)
+        return super().__getitem__(index)
 
 def fail(batch, logs):
     raise errors.UserError("no such class")
@@ -163,7 +164,8 @@ def train(**callbacks):
         keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     batches = Slow(Examples(np.zeros((400, 256, 256), np.float32), np.zeros(400, int)), 4)
-    model.fit(feed(batches), verbose=0, callbacks=[keras.callbacks.LambdaCallback(**callbacks)])
+    told = keras.callbacks.LambdaCallback(**callbacks)
+    model.fit(to_dataset(batches), verbose=0, callbacks=[told])
 """
 
 

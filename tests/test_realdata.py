@@ -12,25 +12,16 @@ import pytest
 from conftest import ROOT
 from PIL import Image, ImageOps
 
-from animals10 import (
-    artifacts,
-    backbones,
-    decoding,
-    efficientnet_lite,
-    models,
-    similarity,
-    splitting,
-    torch_file,
-    weights,
-)
-from animals10.archives import open_archive
-from animals10.arrays import Batches, Examples, load_split
-from animals10.fetching import Photo, Verdicts, judge
-from animals10.inference import Predictor
-from animals10.outcome import best_epoch
+from animals10 import files
+from animals10.data import decoding, near_duplicates, splitting
+from animals10.data.archives import open_archive
+from animals10.data.scanning import Photo, ScanResult, scan
+from animals10.models import backbones, efficientnet_lite, networks, torch_file, weights
 from animals10.parameters import Backbone, Parameters
-from animals10.seeding import seed_everything
-from animals10.training import compile_model, fit
+from animals10.training import execution
+from animals10.training.batches import Batches, Examples, load_split
+from animals10.training.execution import seed_everything
+from animals10.training.fitting import compile_model, fit
 
 PHOTOS = ROOT.parent / "shared/data/animals10-mini.zip"
 WEIGHTS = ROOT.parent / "shared/weights/efficientnetb0_imagenet_notop.weights.h5"
@@ -45,22 +36,17 @@ pytestmark = [
 def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples]:
     """Decode 600 photos of ten classes, split 0.7, 0.15, 0.15."""
     folder = tmp_path_factory.mktemp("real")
-    verdicts = Verdicts()
+    result = ScanResult()
     with PHOTOS.open("rb") as file, open_archive(file, PHOTOS.name) as entries:
-        begins = artifacts.write_zip(folder / "photos.zip", judge(entries, 24, verdicts))
-    assert verdicts.rejected == []
-    photos = pd.DataFrame(verdicts.photos, columns=Photo._fields).assign(begin=begins)
+        files.write_zip(folder / "photos.zip", scan(entries, 24, result))
+    assert result.rejected == []
+    photos = pd.DataFrame(result.photos, columns=Photo._fields)
     pinned = splitting.read_pinned(ROOT / "pinned" / "none.csv")
-    columns = ("sha256", "phash", "mirrored")
-    hashes = similarity.Hashes(*(similarity.bits(photos[column]) for column in columns))
-    photos, pinned, names, _ = similarity.add_groups(photos, hashes, pinned, 56)
-    table = splitting.assign(photos, pinned, names, 0.15, 0.15, seed=1)
-    classes = sorted(table["label"].unique())
+    grouped = near_duplicates.add_groups(photos, pinned, 56)
+    table = splitting.assign(grouped.photos, pinned, 0.15, 0.15, seed=1)
+    table["label"], _ = pd.factorize(table["label"], sort=True)
     for split, members in table.groupby("split"):
-        path = folder / str(split)
-        labels = members["label"].map(classes.index).to_numpy()
-        places = map(decoding.Place, members["begin"], members["size"], members["sha256"])
-        decoding.write_split(path, folder / "photos.zip", labels, places, 128)
+        decoding.write_split(folder / str(split), folder / "photos.zip", members, 128)
     return {path.name: load_split(path) for path in folder.iterdir() if path.is_dir()}
 
 
@@ -70,16 +56,18 @@ def head_accuracy(splits: dict[str, Examples], values: dict[str, Any], scale: fl
     # Batches refuse scaled images, so the mistake is made inside the model.
     scaled = keras.Sequential([keras.Input((128, 128, 3)), keras.layers.Rescaling(scale), backbone])
     seen = {
-        name: Examples(Predictor(scaled).predict(Batches(data, 64, shuffle=False)), data.labels)
+        name: Examples(
+            execution.predict(scaled, Batches(data, 64, shuffle=False), "auto"), data.labels
+        )
         for name, data in splits.items()
     }
-    head = models.head(1280, 10, dense=128, dropout=0.5)
+    head = networks.head(1280, 10, dense=128, dropout=0.5)
     settings = Parameters.model_validate(values).train_frozen
-    compile_model(head, settings)
     with tempfile.TemporaryDirectory() as folder:
         batches = Batches(seen["train"], 32, seed=1)
+        compile_model(head, settings, len(batches))
         history = fit(head, batches, seen["validation"], settings, Path(folder))
-    return best_epoch(history)["val_accuracy"]
+    return float(history["val_accuracy"].iloc[history["val_loss"].to_numpy().argmin()])
 
 
 def test_the_right_input_range_transfers_and_the_studys_does_not(

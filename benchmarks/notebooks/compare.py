@@ -5,11 +5,12 @@
 Photos and ImageNet weights are those of ../shared; the photos have up to 224 pixels
 on the shorter side, as photos are, since decoding them is part of the work. All three ways take
 turns in one run, another one first in each repetition, on the same photos, split, sizes, batches,
-epochs and networks. The notebooks augment whenever they train; the pipeline's head learns from
-plain photos (`embed.views=0`). Another head costs a notebook, whose process is alive, its epochs
-alone. Every measurement is a row of benchmarks/notebooks/measured.csv, added as soon as it is
-taken, after those of earlier runs; at the end, and without arguments, the ratios are printed: of
-whole repetitions, of each work those of the code and machine that it was measured on last.
+epochs and networks. The notebooks augment whenever they train; the pipeline's head trains on
+unaugmented photos (`embed.augmented_copies=0`). Another head costs a notebook, whose process is
+alive, its epochs alone. Every measurement is a row of benchmarks/notebooks/measured.csv, added as
+soon as it is taken, after those of earlier runs; at the end, and without arguments, the ratios are
+printed: of whole repetitions, of each work those of the code and machine that it was measured on
+last.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ import yaml
 from measured import NOTEBOOKS, Table, ratios
 from PIL import Image
 
-from animals10.pipeline import outs, read_lock
+from animals10.files import outs, read_lock
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -77,7 +78,7 @@ def clone(folder: Path, photos: Path, share: float, epochs: Epochs, precision: s
     params["fetch"]["source"] = str(photos)
     params["backbone"] = {"name": "EfficientNetB0", "weights": str(WEIGHTS)}
     params["split"] |= {"validation": share, "test": 0.05}
-    params["embed"]["views"] = 0
+    params["embed"]["augmented_copies"] = 0
     params["train_cnn"] |= {"augment": "all", "precision": precision, "schedule": "constant"}
     params["train_frozen"]["lr"] = HEAD_RATE
     params["finetune"]["rounds"] = 1

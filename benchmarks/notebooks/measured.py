@@ -10,7 +10,7 @@ from animals10.tracking import provenance
 
 NOTEBOOKS = {"a": "generator.py", "b": "dataset.py"}
 # What is measured; rows of other code than the newest do not count.
-CODE = ("src", "stages", "dvc.yaml", "params.yaml", "requirements.txt", "benchmarks/notebooks/*.py")
+CODE = ("src", "stages", "dvc.yaml", "params.yaml", "uv.lock", "benchmarks/notebooks/*.py")
 COLUMNS = [
     "work", "way", "repetition", "seconds", "epochs_run", "val_accuracy", "outputs", "revision",
     "machine",

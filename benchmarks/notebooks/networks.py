@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from animals10 import backbones, models, parameters
+from animals10 import parameters
+from animals10.models import backbones, networks
 
 PARAMS = parameters.load()
 SIZE = PARAMS.image_size
@@ -18,7 +19,7 @@ VALIDATION_BATCH = 64  # as `training.fit` has it
 
 def cnn(classes: int) -> keras.Model:
     """Return the compiled scratch CNN."""
-    return _compiled(models.cnn(SIZE, classes, PARAMS.train_cnn), PARAMS.train_cnn.lr)
+    return _compiled(networks.cnn(SIZE, classes, PARAMS.train_cnn), PARAMS.train_cnn.lr)
 
 
 def frozen(classes: int, weights: Path) -> keras.Model:

@@ -10,7 +10,7 @@ import keras
 import networks
 import numpy as np
 
-from animals10.training import balanced_weights
+from animals10.training.fitting import balanced_weights
 
 Feeds = Callable[[str], tuple[Any, Any]]
 

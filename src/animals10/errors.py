@@ -1,7 +1,7 @@
 """How a command ends before its time: with one clear line, never a traceback."""
 
 import errno
-import gc
+import logging
 import os
 import re
 import signal
@@ -10,13 +10,12 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
-
-from animals10 import workspace
 
 _STOPPED = b"stopped: run the same command again; finished stages and epochs are kept\n"
 _PATIENCE = 4.0  # seconds for cleaning up
@@ -25,17 +24,18 @@ OUTSIDE = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO,
     errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ESTALE,
 )  # fmt: skip
-_told = threading.Event()
+_stderr = os.dup(2)
+_stop_printed = threading.Event()
 
 
 class UserError(Exception):
-    """A mistake that the user can mend; its text is the one line the user sees."""
+    """A mistake that the user can fix; its text is the one line that the user sees."""
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a command, and turn a user's mistake or a stop into one line and an exit code.
 
-    A full disk, a missing permission and the like are the user's to mend as well. Of any other
+    A full disk, a missing permission and the like are the user's to fix as well. Of any other
     `OSError`, which may be a defect of this program, the line names a file with the traceback.
     Ctrl-C and SIGTERM remove this process's temporary files, and end it within 5 seconds; those
     of processes that it began are taken away by the next run.
@@ -47,8 +47,7 @@ def run(main: Callable[[], None]) -> None:
         SystemExit: with code 1 after a mistake, 130 after a stop.
     """
     _handle_signals(lambda: sys.exit(130))
-    gc.freeze()
-    gc.enable()
+    os.dup2(_stderr, 2)
     try:
         main()
     except UserError as error:
@@ -58,13 +57,13 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(1)
     except OSError as error:
         if error.errno in OUTSIDE:
-            _end(f"{error}; mend that and run the same command again")
+            _end(f"{error}; fix that and run the same command again")
         _end(f"{error}; {kept_traceback()}")
 
 
 def _end(message: str) -> NoReturn:
     print(f"error: {without_secrets(message)}", file=sys.stderr)
-    if os.environ.get("DVC_EXP_NAME") and workspace.root() == Path.cwd():  # not a temporary copy
+    if os.environ.get("DVC_EXP_NAME") and ".dvc" not in Path.cwd().parts:  # not a temporary copy
         print(
             "the experiment has changed params.yaml and outputs: `git checkout . && dvc checkout` "
             "goes back to the last commit",
@@ -96,12 +95,42 @@ def guard_imports() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # which may not know all letters of a class's name
             stream.reconfigure(errors="backslashreplace")
-    gc.disable()  # until it runs: a quarter of the imports' time, in which nothing is garbage
+    _silence_tensorflow()
     # At once: what imports a module may swallow any exception that a signal raises.
     _handle_signals(lambda: os._exit(130))
     _limit_patience()
     if "DVC_STAGE" in os.environ:
         follow_parent(os.getppid())
+
+
+def _silence_tensorflow() -> None:
+    """Hide TensorFlow's messages; `TF_CPP_MIN_LOG_LEVEL=0` in the environment shows them.
+
+    Those of its import, which no variable silences, go to the file descriptor 2. It leads nowhere
+    until `run`, while Python's errors are still seen.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    _hide_descriptor()
+
+
+def _hide_descriptor() -> None:
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0":
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """Hide what TensorFlow prints when it is imported within a running command."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _hide_descriptor()
+    try:
+        yield
+    finally:
+        os.dup2(_stderr, 2)
 
 
 def follow_parent(parent: int) -> None:
@@ -114,8 +143,12 @@ def follow_parent(parent: int) -> None:
 
 
 def _handle_signals(action: Callable[[], None]) -> None:
+    process = os.getpid()
+
     def stop(number: int, frame: FrameType | None) -> None:
-        _tell()
+        if os.getpid() != process:  # one that was forked, and whose parent is stopped too
+            os._exit(130)
+        _print_stop()
         action()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -123,10 +156,10 @@ def _handle_signals(action: Callable[[], None]) -> None:
             signal.signal(number, stop)
 
 
-def _tell() -> None:
-    if not _told.is_set():
-        _told.set()
-        os.write(2, _STOPPED)  # unlike print, allowed in the midst of a print
+def _print_stop() -> None:
+    if not _stop_printed.is_set():
+        _stop_printed.set()
+        os.write(_stderr, _STOPPED)  # unlike print, allowed in the midst of a print
 
 
 def _limit_patience() -> None:
@@ -139,7 +172,7 @@ def _limit_patience() -> None:
         while os.read(read, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
             pass  # another signal's, which is written as it comes
         time.sleep(_PATIENCE)
-        _tell()
+        _print_stop()
         os._exit(130)
 
     threading.Thread(target=leave, daemon=True).start()

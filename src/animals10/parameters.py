@@ -7,53 +7,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 
-from animals10 import pipeline
+from animals10 import files
 from animals10.errors import UserError
 
 # A whole number will do, and what DVC's -S leaves as text; everything else must have its type.
 Float = Annotated[float, Field(strict=False, allow_inf_nan=False)]
-Share = Annotated[Float, Field(ge=0, lt=1)]
+Fraction = Annotated[Float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[Float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Acceleration = Literal["auto", "off"]
 Kind = TypeVar("Kind", bound=BaseModel)
-BackboneName = Literal[
-    "Xception",
-    "VGG16",
-    "VGG19",
-    "ResNet50",
-    "ResNet50V2",
-    "ResNet101",
-    "ResNet101V2",
-    "ResNet152",
-    "ResNet152V2",
-    "InceptionV3",
-    "InceptionResNetV2",
-    "EfficientNetB0",
-    "EfficientNetB1",
-    "EfficientNetB2",
-    "EfficientNetB3",
-    "EfficientNetB4",
-    "EfficientNetB5",
-    "EfficientNetB6",
-    "EfficientNetB7",
-    "EfficientNetV2B0",
-    "EfficientNetV2B1",
-    "EfficientNetV2B2",
-    "EfficientNetV2B3",
-    "MobileNetV2",
-    "MobileNetV3Small",
-    "MobileNetV3Large",
-    "ConvNeXtTiny",
-    "EfficientNetLite0",
-    "EfficientNetLite1",
-    "EfficientNetLite2",
-]
+# Of keras.applications, and EfficientNet-Lite.
+BACKBONES = (
+    *("Xception", "VGG16", "VGG19", "ResNet50", "ResNet50V2", "ResNet101", "ResNet101V2"),
+    *("ResNet152", "ResNet152V2", "InceptionV3", "InceptionResNetV2"),
+    *(f"EfficientNetB{number}" for number in range(8)),
+    *(f"EfficientNetV2B{number}" for number in range(4)),
+    *("MobileNetV2", "MobileNetV3Small", "MobileNetV3Large", "ConvNeXtTiny"),
+    *(f"EfficientNetLite{number}" for number in range(3)),
+)
 LITE = "EfficientNetLite"  # not of Keras, so without weights of Keras
 # Of the side of images, in pixels; 32 for all others.
 SMALLEST_IMAGE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
@@ -104,10 +82,10 @@ class Fetch(Block):
 
 
 class Split(Block):
-    """Shares of each class that go to validation and to test."""
+    """Fractions of each class that go to validation and to test."""
 
-    validation: Annotated[Share, Field(gt=0)]
-    test: Annotated[Share, Field(gt=0)]
+    validation: Annotated[Fraction, Field(gt=0)]
+    test: Annotated[Fraction, Field(gt=0)]
     pinned: Annotated[str, Field(min_length=1)]
     seed: Seed
     near_duplicates: Annotated[int, Field(ge=0, le=128)] | None
@@ -122,8 +100,15 @@ class Split(Block):
 class Backbone(Block):
     """The pre-trained network under the transfer models."""
 
-    name: BackboneName
+    name: str
     weights: Annotated[str, Field(min_length=1)]
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in BACKBONES:
+            raise ValueError(f"name = {name!r} is not allowed: give one of {', '.join(BACKBONES)}")
+        return name
 
     @model_validator(mode="after")
     def _weights_of_the_name(self) -> "Backbone":
@@ -145,8 +130,8 @@ class Augment(Block):
     """Bounds of the random transforms of training images."""
 
     rotation: Annotated[Float, Field(ge=0, le=180)]
-    shift: Share
-    zoom: Share
+    shift: Fraction
+    zoom: Fraction
     shear: Annotated[Float, Field(ge=0, lt=90)]
     flip: bool
 
@@ -160,7 +145,7 @@ class Augment(Block):
 class Embed(Block):
     """How the frozen backbone's features are computed."""
 
-    views: Annotated[int, Field(ge=0, le=100)]
+    augmented_copies: Annotated[int, Field(ge=0, le=100)]
     batch_size: Count
 
 
@@ -188,13 +173,13 @@ class TrainCnn(Training):
     pool_sizes: Annotated[list[Count], Field(min_length=1)]
     kernel_size: Annotated[int, Field(ge=1, le=15)]
     activation: Literal["relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh"]
-    batch_norm_momentum: Share
+    batch_norm_momentum: Fraction
     dense: Count
-    dropout: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    dropout: Annotated[list[Fraction], Field(min_length=2, max_length=2)]
     augment: Literal["none", "flip", "all"]
     precision: Literal["float32", "bfloat16"]
     optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
-    # The loss for integer labels that every stage shares; here so that params.yaml tells all.
+    # The loss for integer labels that every stage shares; here so that params.yaml shows it.
     loss: Literal["sparse_categorical_crossentropy"]
 
     @model_validator(mode="after")
@@ -210,7 +195,7 @@ class TrainFrozen(Training):
     """The head on the frozen backbone's features."""
 
     dense: Count
-    dropout: Share
+    dropout: Fraction
 
 
 class Finetune(Training):
@@ -218,16 +203,6 @@ class Finetune(Training):
 
     rounds: Count
     unfreeze: Annotated[str, Field(min_length=1)]
-    views: Annotated[int, Field(ge=0, le=100)] | None
-
-    @model_validator(mode="after")
-    def _something_below(self) -> "Finetune":
-        if self.views is not None and self.unfreeze == "all":
-            raise ValueError(
-                f"views = {self.views} needs an unfreeze that leaves lower blocks as they are, say "
-                "block6a; for unfreeze = all give null"
-            )
-        return self
 
 
 class Parameters(Block):
@@ -235,6 +210,7 @@ class Parameters(Block):
 
     seed: Seed
     image_size: Annotated[int, Field(ge=32, le=1024)]
+    acceleration: Acceleration
     fetch: Fetch
     split: Split
     backbone: Backbone
@@ -280,7 +256,7 @@ def read(path: Path, kind: type[Kind]) -> Kind:
         UserError: naming each wrong key, its value, what is allowed and the nearest known key.
     """
     try:
-        values = pipeline.parse(path.read_text(encoding="utf-8"))
+        values = files.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run from the project's folder") from None
     except DuplicateKeyError as error:

@@ -16,7 +16,7 @@ CODE = (
     "src",
     "stages",
     "pinned",
-    "versions",
+    "versions.txt",
     "dvc.yaml",
     "params.yaml",
     ".dvc/config",
@@ -28,7 +28,7 @@ TINY: dict[str, Any] = {
     "image_size": 32,
     "fetch": {"images_per_class": 5},
     "backbone": {"name": "MobileNetV3Small", "weights": "none"},  # the quickest to trace
-    "embed": {"views": 1},
+    "embed": {"augmented_copies": 1},
     "train_cnn": {"filters": [4, 4], "convolutions": [1, 1], "pool_sizes": [2, 2], "epochs": 2},
     "train_frozen": {"epochs": 1},
     "finetune": {"epochs": 1, "unfreeze": "conv_1"},
@@ -77,7 +77,9 @@ def make_project(folder: Path, changes: dict[str, Any] = TINY) -> Shell:
     params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
     for key, value in changes.items():
         params[key] = params[key] | value if isinstance(value, dict) else value
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    # Nulls as DVC writes them, so that an experiment changes the lines of its parameters alone.
+    text = yaml.safe_dump(params).replace(": null\n", ":\n")
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
     shell = shell_in(folder)
     shell("git", "init", "--quiet", "--initial-branch", "main")
     shell("git", "add", "--all")

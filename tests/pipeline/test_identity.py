@@ -75,7 +75,7 @@ def test_a_full_disk_is_one_line_and_the_run_succeeds_after(finished: Path, tmp_
     output = in_a_namespace(FULL, tmp_path / "project", tmp_path)
     (line,) = [line for line in output.splitlines() if line.startswith("error: ")]
     assert "No space left on device" in line
-    assert line.endswith("; mend that and run the same command again")
+    assert line.endswith("; fix that and run the same command again")
     assert "cnn." not in output.partition("LEFT")[2].partition("\n")[0]
     assert output.endswith("Use `dvc push` to send your updates to remote storage.\n")
 

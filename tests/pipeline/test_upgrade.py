@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from conftest import picture
 from pipeline.project import ROOT, STAGES, TINY, shell_in, stages_run
 from pipeline.test_runs import mlflow_runs
 
 EARLIER = "2d4e3bf"  # before data lay in data/_stages
+OWN = {"fetch": {"source": "photos"}}
 
 
 def write_parameters(folder: Path, changes: dict[str, Any]) -> None:
@@ -30,7 +32,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shell_in(ROOT)("git", "clone", "--quiet", str(ROOT), str(folder))
     shell = shell_in(folder)
     shell("git", "checkout", "--quiet", "-b", "mine", EARLIER)
-    write_parameters(folder, TINY)
+    # Not of the drawn sample, whose pictures are others today.
+    for number in range(50):
+        photo = folder / f"photos/{number % 10}/{number}.jpg"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.write_bytes(picture(number))
+    write_parameters(folder, TINY | OWN)
     shell("dvc", "repro")
     (folder / "pinned/first.csv").write_bytes((folder / "data/splits.csv").read_bytes())
     write_parameters(folder, {"split": {"pinned": "pinned/first.csv"}})
@@ -49,17 +56,17 @@ def test_an_earlier_clone_keeps_its_split_and_its_record(project: Path) -> None:
     head = shell_in(ROOT)("git", "rev-parse", "HEAD").strip()
     shell("git", "merge", "--quiet", head, fails=True)
     command = ("env", "PYTHONPATH=src", "python", "-m", "animals10")
-    told = shell(*command, "repair", fails=True)
-    assert "dvc.lock has the marks of a merge conflict; keep one side, by `git" in told
+    output = shell(*command, "why", "models/finetuned.keras", fails=True)
+    assert "dvc.lock is damaged, by a merge conflict" in output
     shell("git", "checkout", "--ours", "dvc.lock", "metrics", "plots")
     shell("git", "checkout", "--theirs", "params.yaml")
     shell("git", "rm", "--quiet", "--cached", "plots/samples.png")  # as DVC would say
-    write_parameters(project, TINY | {"split": {"pinned": "pinned/first.csv"}})
+    write_parameters(project, TINY | OWN | {"split": {"pinned": "pinned/first.csv"}})
     shell("git", "add", "--all")
     shell("git", "commit", "--quiet", "--message", "pulled forward")
-    told = shell(*command, "why", "models/finetuned.keras")
-    assert "record:     experiment repro-" in told
-    assert "30 train, 10 validation, 10 test; data/splits.csv" in told
+    origin = shell(*command, "why", "models/finetuned.keras")
+    assert "record:     experiment repro-" in origin
+    assert "30 train, 10 validation, 10 test; data/splits.csv" in origin
     output = shell("dvc", "repro")
     assert "dvc.lock is of an earlier version of this pipeline, so that all stages run" in output
     assert stages_run(output) == STAGES
@@ -67,9 +74,9 @@ def test_an_earlier_clone_keeps_its_split_and_its_record(project: Path) -> None:
     pinned = pd.read_csv(project / "pinned/first.csv")[["sha256", "split"]]
     now = pd.read_csv(project / "data/_stages/split/splits.csv")[["sha256", "split"]]
     assert len(pd.merge(pinned, now)) == len(pinned)
-    told = shell(*command, "sync")
-    assert "tuned: is of an earlier version of this pipeline; what MLflow has of it stays" in told
-    assert "workspace: complete" in told
+    synced = shell(*command, "sync")
+    assert "tuned: is of an earlier version of this pipeline; what MLflow has of it stays" in synced
+    assert "workspace: complete" in synced
     after = mlflow_runs(project).set_index("run_id")
     assert len(after) == len(before) + 5
     pd.testing.assert_frame_equal(after.loc[before.index, before.columns], before)

@@ -1,4 +1,4 @@
-"""What a result was made from: code, data and parameters, told alike in a workspace and in git."""
+"""What a result was made from: code, data, weights, parameters; and how git and DVC keep it."""
 
 import hashlib
 import json
@@ -6,19 +6,21 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from animals10 import pipeline
-from animals10.errors import UserError, without_secrets
-from animals10.pipeline import Lock, md5, outs
+from animals10 import files
+from animals10.errors import UserError
+from animals10.files import Lock, md5, outs
 
 SPLITS = "data/_stages/split/splits.csv"
 WEIGHTS = "data/_stages/fetch/weights"
-PLAN = ("code", "data", "parameters", "weights")  # known before the first training
-_OURS = (".py", ".txt")  # code, and the versions of packages
+IDENTITY = ("code", "data", "parameters", "weights")  # known before the first training
+_CODE = ("src/", "stages/", "versions.txt")
 _COMPUTING = (
     "keras", "tensorflow", "jax", "numpy", "opencv-python-headless", "pillow", "scikit-learn",
     "h5py", "dvc", "mlflow",
@@ -26,49 +28,36 @@ _COMPUTING = (
 
 
 def planned(folder: Path = Path()) -> Lock:
-    """Return what a dvc.lock will say once the stages have run, as far as it is known.
-
-    Args:
-        folder: a workspace whose stages before the one that runs have run.
-
-    Returns:
-        As `pipeline.read_lock`, without what `identity` and `evaluated` do not look at.
-    """
-    values = pipeline.read_yaml(folder / "params.yaml")
-    made = outs(pipeline.own_lock(folder))
+    """Return what dvc.lock will hold of code, parameters and finished outputs after this run."""
+    values = files.read_yaml(folder / "params.yaml")
+    lock = files.own_lock(folder)
+    made = outs(lock)
     stages: dict[str, Any] = {}
-    for name, stage in pipeline.read_yaml(folder / "dvc.yaml")["stages"].items():
+    for name, stage in files.read_yaml(folder / "dvc.yaml")["stages"].items():
         deps = [
-            {"path": path, "md5": made.get(path) or md5((folder / path).read_bytes())}
+            {"path": path, "md5": made.get(path) or files.dependency_md5(folder / path)}
             for path in stage.get("deps", [])
-            if path in made or (folder / path).is_file()
+            if path in made or path.startswith(_CODE)
         ]
-        stages[name] = {"deps": deps}
-        if keys := stage.get("params"):
-            chosen = {key: pipeline.at(values, key) for key in keys}
-            stages[name]["params"] = {"params.yaml": chosen}
-    known = [{"path": path, "md5": digest} for path, digest in made.items()]
-    return {"stages": {**stages, "split": {**stages["split"], "outs": known}}}
+        keys = stage.get("params", [])
+        params = {"params.yaml": {key: files.at(values, key) for key in keys}} if keys else {}
+        finished = lock["stages"].get(name, {}).get("outs", [])
+        stages[name] = {"deps": deps, "params": params, "outs": finished}
+    return {"stages": stages}
 
 
 def identity(lock: Lock) -> dict[str, str]:
-    """Digest what decides a pipeline's results, and is known before the first training.
+    """Digest what decides a pipeline's results and is known before the first training.
 
-    Args:
-        lock: of a finished run, or as `planned` gives it while one is under way: what ran, not
-            what lies in the files since.
-
-    Returns:
-        `code` (every Python file that a stage depends on, and the versions of packages), `data`
-        (DVC's md5 of splits.csv, which has every photo's sha256), `weights` (likewise, of the
-        pre-trained ones) and `parameters`, as hexadecimal digits.
+    The code includes the versions of packages. The data are DVC's md5 of splits.csv, which holds
+    every photo's sha256, and the weights that of the pre-trained ones.
     """
     stages = lock["stages"]
     code = {
         f"{name} {dep['path']}": dep["md5"]
         for name, stage in stages.items()
         for dep in stage.get("deps", [])
-        if dep["path"].endswith(_OURS)
+        if dep["path"].startswith(_CODE)
     }
     parameters = {name: stage.get("params", {}) for name, stage in stages.items()}
     made = outs(lock)
@@ -81,14 +70,7 @@ def identity(lock: Lock) -> dict[str, str]:
 
 
 def evaluated(lock: Lock) -> str:
-    """Digest all that the evaluation depended on: the models, the photos, code and parameters.
-
-    Args:
-        lock: as for `identity`; its `evaluate` stage has run, or is about to.
-
-    Returns:
-        Hexadecimal digits, the same for the same results alone.
-    """
+    """Digest all that the evaluation read: models, photos, code and parameters."""
     stage = lock["stages"]["evaluate"]
     deps = {dep["path"]: dep["md5"] for dep in stage["deps"]}
     return _digest({"deps": deps, "params": stage.get("params", {})})
@@ -98,57 +80,28 @@ def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def contents(folder: Path) -> dict[str, Any]:
-    """Return what the digests of `identity` stand for, and the classes in order of the outputs."""
-    params = pipeline.read_yaml(folder / "params.yaml")
-    params["fetch"]["source"] = without_secrets(params["fetch"]["source"])
-    return {
-        "params": params,
-        "photos": json.loads((folder / "metrics/split.json").read_text(encoding="utf-8")),
-        "splits_sha256": hashlib.sha256((folder / SPLITS).read_bytes()).hexdigest(),
-        "classes": json.loads((folder / "models/classes.json").read_text(encoding="utf-8")),
-    }
-
-
 def experiment(identity: dict[str, str]) -> str:
     """Name the experiment that runs: DVC's name for it, or one made of its identity."""
     return os.environ.get("DVC_EXP_NAME") or f"repro-{_digest(identity)[:10]}"
 
 
-class NoRepository(UserError):
-    """The folder is in no git repository."""
-
-
 def revision() -> str:
-    """Return the commit that the workspace is at, with `-dirty` where code or parameters differ."""
+    """Return the current commit, with `-dirty` where code or parameters differ from it."""
     try:
-        commit = git("rev-parse", "HEAD").strip()
-    except UserError:  # no repository, none without a commit, or another user's
+        commit = git("rev-parse", "HEAD").strip() or "unknown"
+    except UserError:  # there is no commit, or the repository is another user's
         return "unknown"
-    places = ("src", "stages", "pinned", "versions", "dvc.yaml", "params.yaml")
-    changed = git("status", "--porcelain", "--", *places)
-    return commit + ("-dirty" if changed else "")
+    inputs = ("src", "stages", "pinned", "versions.txt", "dvc.yaml", "params.yaml")
+    return commit + "-dirty" * bool(git("status", "--porcelain", "--", *inputs))
 
 
 def commits(*refs: str) -> list[str]:
-    """List the commits that changed this folder's dvc.lock, the oldest first.
-
-    Args:
-        refs: options of `git log` that say from which refs on.
-    """
-    try:
-        return git("log", *refs, "--reverse", "--format=%H", "--", "dvc.lock").split()
-    except NoRepository:
-        return []
+    """List the commits of some refs that changed this folder's dvc.lock, the oldest first."""
+    return git("log", *refs, "--reverse", "--format=%H", "--", "dvc.lock").split()
 
 
 def read(revision: str, name: str) -> str:
-    """Return a file that git tracks in this folder; "" where there is none.
-
-    Args:
-        revision: of a commit, or "" for the workspace.
-        name: from this folder on, which may be one of a larger repository.
-    """
+    """Return a file of a commit, or of the workspace for revision ""; "" where there is none."""
     if not revision:
         return Path(name).read_text(encoding="utf-8") if Path(name).is_file() else ""
     if not git("ls-tree", "--name-only", revision, "--", name):
@@ -157,36 +110,66 @@ def read(revision: str, name: str) -> str:
 
 
 def git(*arguments: str) -> str:
-    """Return what a git command prints; it asks for no password.
+    """Return what a git command prints, nothing outside a repository; it asks for no password.
 
     Raises:
-        NoRepository: there is none.
         UserError: with git's own line, say that the folder is another user's.
     """
     settings = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
     command = ["git", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=settings)
-    if done.returncode:
+    if done.returncode and "not a git repository" not in done.stderr:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        kind = NoRepository if "not a git repository" in lines[0] else UserError
         advice = next((f"; run `{line.strip()}`" for line in lines if "safe.directory" in line), "")
-        raise kind(f"git {arguments[0]} fails: {lines[0]}{advice}")
+        raise UserError(f"git {arguments[0]} fails: {lines[0]}{advice}")
     return done.stdout
 
 
+def read_output(revision: str, lock: Lock, path: str) -> bytes:
+    """Return what a file held when a revision's dvc.lock was written.
+
+    Not by `dvc.api`, whose file system of a revision counts paths from the top of the repository,
+    and hangs in a clone without blobs (DVC 3.67).
+
+    Raises:
+        UserError: it is not here, or is not what dvc.lock says.
+    """
+    digest = outs(lock).get(path, "")
+    cached = _cache() / digest[:2] / digest[2:]
+    if digest and cached.is_file():
+        content = cached.read_bytes()
+    elif not revision and Path(path).is_file():
+        content = Path(path).read_bytes()
+    else:
+        content = read(revision, path).encode()
+    if not content:
+        raise UserError(f"{path} is not here; `dvc fetch --all-commits` may bring it from a remote")
+    if digest not in ("", md5(content)):
+        raise UserError(f"{path} is not what dvc.lock says; `dvc repro` makes it")
+    return content
+
+
+@cache
+def _cache() -> Path:
+    """Return the folder in which DVC keeps files, by two digits and the rest of their md5.
+
+    See https://dvc.org/doc/user-guide/project-structure/internal-files.
+    """
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip()) / "files" / "md5"
+
+
 def surroundings() -> dict[str, str]:
-    """Tell the machine's kind and the versions of what computes."""
-    versions = []
+    """Describe the machine's kind and the versions of what computes."""
+    versions = [f"python {platform.python_version()}"]
     for name in _COMPUTING:
         with suppress(PackageNotFoundError):
             versions.append(f"{name} {version(name)}")
-    model = re.search(r"model name\s*: (.*)", _text(Path("/proc/cpuinfo")))
-    kind = model[1] if model else platform.processor() or "unknown processor"
+    kind = platform.processor() or "unknown processor"
+    with suppress(OSError):  # of Linux
+        kind = re.findall(r"model name\s*: (.*)|$", Path("/proc/cpuinfo").read_text())[0] or kind
     return {
         "machine": f"{platform.system()} {platform.machine()}, {kind}, {os.cpu_count()} cores",
-        "versions": ", ".join([f"python {platform.python_version()}", *versions]),
+        "versions": ", ".join(versions),
     }
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -3,105 +3,119 @@
 import json
 import logging
 import os
-import platform
 import sqlite3
-from contextlib import closing, nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
-import psutil
+import pandas as pd
 from filelock import FileLock
 from mlflow.entities import LoggedModel, Run
+from requests import RequestException
+from sqlalchemy.exc import SQLAlchemyError
 
-from animals10 import workspace
-from animals10.errors import without_secrets
-from animals10.pipeline import md5
-from animals10.tracking.provenance import PLAN
+from animals10 import errors, files
+from animals10.errors import UserError, kept_traceback, without_secrets
 
 PARENT = "mlflow.parentRunId"
-EVALUATED = "evaluated"  # a finished experiment's tag: the digest of what its evaluation read
-_EXPERIMENT = "animals10"
-_FILE = "mlflow.db"
+# What MLflow, its database and its server raise; all else is a defect of this program.
+OUTSIDE = (
+    mlflow.MlflowException, RequestException, SQLAlchemyError, json.JSONDecodeError,
+    ConnectionError, PermissionError, TimeoutError,
+)  # fmt: skip
 _SQLITE = "sqlite:///"
-# Seconds and tries after which a server that does not answer is given up.
+# Seconds and retries after which a server that does not answer is given up.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-# Tables and columns of MLflow's database that hold absolute addresses of artifacts.
-_ADDRESSES = {
-    "experiments": "artifact_location",
-    "runs": "artifact_uri",
-    "logged_models": "artifact_location",
-}
-# It prints tracebacks of what fails, of which the callers print a line.
+# It prints tracebacks of failures of which the callers print a line.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
-def connect() -> tuple[mlflow.MlflowClient, str]:
-    """Open the store; return a client, and the id of the project's MLflow experiment."""
-    # It would take the place of the run that is to be opened.
-    os.environ.pop("MLFLOW_RUN_ID", None)
+class Store(NamedTuple):
+    """A client of MLflow, and the id of the project's MLflow experiment."""
+
+    client: mlflow.MlflowClient
+    experiment_id: str
+
+    def search(self, **tags: str) -> list[Run]:
+        """Find the runs that have all these tags, the newest first."""
+        # A name may hold an apostrophe, as git allows; json writes the other quotation marks.
+        condition = " and ".join(
+            f"tags.`{key}` = {json.dumps(value, ensure_ascii=False)}" for key, value in tags.items()
+        )
+        return list(self.client.search_runs([self.experiment_id], condition))
+
+    def find_stages(self, parent: str, stage: str) -> list[Run]:
+        """Find the runs of a stage below an experiment's run."""
+        return self.search(**{PARENT: parent, "mlflow.runName": stage})
+
+    def find_models(self, run_id: str) -> list[LoggedModel]:
+        """Find the models that a run logged."""
+        outputs = self.client.get_run(run_id).outputs
+        models = outputs.model_outputs if outputs else []
+        return [self.client.get_logged_model(output.model_id) for output in models]
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run, and the models that it logged."""
+        for model in self.find_models(run_id):
+            self.client.delete_logged_model(model.model_id)
+        self.client.delete_run(run_id)
+
+
+def connect() -> Store:
+    """Open the store; of workers that find none, one makes it."""
+    os.environ.pop("MLFLOW_RUN_ID", None)  # it would replace the run that is to be opened
     for key, value in _PATIENCE.items():
         os.environ.setdefault(key, value)
-    uri, own = address(), database()
-    # Of the workers that find no store, one makes it.
-    lock = FileLock(f"{own}.lock", timeout=60) if own else nullcontext()
-    with lock:
+    uri, own = locate()
+    # Beside the database; MLflow would take the current folder, maybe a copy.
+    artifacts = (files.root() / "mlruns").as_uri() if uri.startswith("sqlite") else None
+    with FileLock(f"{own}.lock", timeout=60) if own else nullcontext():
         # Not `mlflow.set_tracking_uri`, which writes into the user's own variable.
         client = mlflow.MlflowClient(uri)
-        return client, _experiment(client, uri, own)
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "animals10")
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            return Store(client, client.create_experiment(name, artifact_location=artifacts))
+        if own and artifacts and found.artifact_location != artifacts:
+            _follow(own, found.artifact_location, artifacts)
+        if found.lifecycle_stage == "deleted":  # in the UI, say; nothing can be logged to it
+            client.restore_experiment(found.experiment_id)
+        return Store(client, found.experiment_id)
 
 
-def address() -> str:
-    """Return the store's URI: MLFLOW_TRACKING_URI, or that of mlflow.db in the user's project.
+def locate() -> tuple[str, Path | None]:
+    """Return the store's URI, and the store's file where that lies in the user's project.
 
-    Relative ones are from the user's project on: the current folder may be a temporary copy of it.
+    It is MLFLOW_TRACKING_URI, or mlflow.db in the user's project. A relative database is in the
+    user's project as well: the current folder may be a temporary copy of it.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or _SQLITE + _FILE
-    if uri.startswith(_SQLITE):
-        path, _, options = uri.removeprefix(_SQLITE).partition("?")
-        return _address(workspace.root() / path, options)
-    scheme, colon, rest = uri.partition(":")
-    if scheme == "file" and not rest.startswith("/"):
-        return (workspace.root() / rest).as_uri()
-    return uri if colon else (workspace.root() / uri).as_uri()
-
-
-def _address(path: Path, options: str) -> str:
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    if not uri.startswith(_SQLITE):
+        return uri, None
+    name, _, options = uri.removeprefix(_SQLITE).partition("?")
+    path = files.root() / name
     # SQLAlchemy reads it as a URL. With the driver named, since MLflow would else make a folder of
     # the very name that the URL has. Eight workers at once wait longer than SQLite's 5 s.
     quoted = str(path).replace("%", "%25").replace("?", "%3F")
-    return f"sqlite+pysqlite:///{quoted}?{options or 'timeout=60'}"
-
-
-def database() -> Path | None:
-    """Return the file of a store that lies in the user's project; None where it lies elsewhere."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or _SQLITE + _FILE
-    path = workspace.root() / uri.removeprefix(_SQLITE).partition("?")[0]
-    inside = path.resolve().is_relative_to(workspace.root())
-    return path if uri.startswith(_SQLITE) and inside else None
-
-
-def _experiment(client: mlflow.MlflowClient, uri: str, own: Path | None) -> str:
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
-    # Beside the database; MLflow would take the current folder, maybe a copy.
-    location = (workspace.root() / "mlruns").as_uri() if uri.startswith("sqlite") else None
-    if found := client.get_experiment_by_name(name):
-        if own and location and found.artifact_location != location:
-            _follow(own, found.artifact_location, location)
-        if found.lifecycle_stage == "deleted":  # in the UI, say; nothing can be logged to it
-            client.restore_experiment(found.experiment_id)
-        return found.experiment_id
-    return client.create_experiment(name, artifact_location=location)
+    inside = path.resolve().is_relative_to(files.root())
+    return f"sqlite+pysqlite:///{quoted}?{options or 'timeout=60'}", path if inside else None
 
 
 def _follow(path: Path, old: str, new: str) -> None:
-    """Let a database that was moved or copied with its project name the artifacts beside it.
+    """Rewrite the addresses of artifacts after a database was moved or copied with its project.
 
     MLflow keeps absolute addresses and has no call that changes them; a copy would write into the
     original's artifacts. These are its tables' names; a test moves a project.
     """
+    location, uri = "artifact_location", "artifact_uri"
     with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
-        for table, column in _ADDRESSES.items():
+        for table, column in (
+            ("experiments", location),
+            ("logged_models", location),
+            ("runs", uri),
+        ):
             connection.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608
                 f"WHERE substr({column} || '/', 1, ?) = ?",
@@ -109,99 +123,29 @@ def _follow(path: Path, old: str, new: str) -> None:
             )
 
 
-def find_stages(client: mlflow.MlflowClient, place: str, parent: str, stage: str) -> list[Run]:
-    """Find the runs of a stage below an experiment's run."""
-    condition = f"tags.`{PARENT}` = '{parent}' and tags.`mlflow.runName` = '{stage}'"
-    return list(client.search_runs([place], condition))
-
-
-def find_parents(
-    client: mlflow.MlflowClient, place: str, tags: dict[str, str], keys: tuple[str, ...] = PLAN
-) -> list[Run]:
-    """Find the runs of experiments that agree in some tags, the newest first.
-
-    Args:
-        client: of the store.
-        place: id of the MLflow experiment.
-        tags: what decided the results, as `provenance.identity` returns it, and others.
-        keys: of the tags that must agree.
-    """
-    query = {"level": "experiment"} | {key: tags[key] for key in keys}
-    # A name may hold an apostrophe, as git allows; json writes the other quotation marks.
-    condition = " and ".join(
-        f"tags.{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in query.items()
-    )
-    return list(client.search_runs([place], condition))
-
-
-def find_models(client: mlflow.MlflowClient, run: Run) -> list[LoggedModel]:
-    """Find the models that a run logged."""
-    outputs = run.outputs.model_outputs if run.outputs else []
-    return [client.get_logged_model(output.model_id) for output in outputs]
-
-
-def find_output(content: bytes) -> Run | None:
-    """Find the run that made a file: the oldest whose machine is known, if there is one.
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn an error of MLflow into a line for the user.
 
     Raises:
-        Exception: whatever MLflow raises when it does not answer.
+        UserError: MLflow does not answer.
     """
-    if (own := database()) and not own.exists():
-        return None
-    client, place = connect()
-    query = f"tags.output = '{md5(content)}'"
-    found = list(client.search_runs([place], query, order_by=["attributes.start_time"]))
-    return next((run for run in found if "machine" in run.data.tags), next(iter(found), None))
-
-
-def process() -> str:
-    """Name this process for others, on other machines and after a restart as well."""
-    return f"{platform.node()} {os.getpid()} {_begun(os.getpid())}"
-
-
-def _begun(number: int) -> int:
-    return int(psutil.Process(number).create_time())
-
-
-def is_alive(run: Run) -> bool:
-    """Tell whether the process that made a run still works at it; False on another machine."""
-    told = run.data.tags.get("process", "").split()
-    if run.info.status != "RUNNING" or len(told) != 3 or told[0] != platform.node():
-        return False
-    number, begun = int(told[1]), int(told[2])
     try:
-        return number != os.getpid() and abs(_begun(number) - begun) < 2  # the clock may be set
-    except psutil.NoSuchProcess:
-        return False
+        yield
+    except OUTSIDE as error:
+        raise UserError(f"{describe(error)}; check MLFLOW_TRACKING_URI") from None
 
 
-def delete(client: mlflow.MlflowClient, run: Run) -> None:
-    """Delete a run, and the models that it logged."""
-    for model in run.outputs.model_outputs if run.outputs else ():
-        client.delete_logged_model(model.model_id)
-    client.delete_run(run.info.run_id)
-
-
-def reason(error: Exception) -> str:
-    """Return the first line of an error, in short, without passwords."""
-    return without_secrets(str(error).partition("\n")[0])[:200]
+def describe(error: Exception) -> str:
+    """Say in a clause, without passwords, whether MLflow or this program fails."""
+    reason = without_secrets(str(error).partition("\n")[0])[:200]
+    known = isinstance(error, OSError) and error.errno in errors.OUTSIDE
+    if known or isinstance(error, OUTSIDE):
+        return f"MLflow does not answer ({reason})"
+    return f"the MLflow record fails ({reason}); {kept_traceback()}"
 
 
 def flat(values: dict[str, Any], separator: str = "/") -> dict[str, Any]:
-    """Flatten nested dictionaries, joining the keys, as MLflow takes parameters and metrics.
-
-    Args:
-        values: dictionaries of dictionaries of values.
-        separator: between the keys.
-
-    Returns:
-        A dictionary of values.
-    """
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            inner = flat(value, separator)
-            result |= {f"{key}{separator}{name}": item for name, item in inner.items()}
-        else:
-            result[key] = value
-    return result
+    """Flatten nested dictionaries, joining the keys, as MLflow takes parameters and metrics."""
+    (row,) = pd.json_normalize(values, sep=separator).to_dict("records")
+    return {str(key): value for key, value in row.items()}

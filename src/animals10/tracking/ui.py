@@ -10,20 +10,14 @@ from contextlib import suppress
 
 import requests
 
-from animals10.errors import UserError, without_secrets
+from animals10.errors import without_secrets
 from animals10.tracking import store
-from animals10.tracking.record import OUTSIDE, told
-
-_WAIT = 60  # seconds
 
 
 def open_pages(port: int) -> Iterator[str]:
-    """Serve MLflow's pages to this machine, and open a browser on them where a person looks.
+    """Serve MLflow's pages on 127.0.0.1, and open a browser on them.
 
     This process becomes MLflow's server: beside it, it would hold memory for nothing.
-
-    Args:
-        port: of 127.0.0.1.
 
     Yields:
         A line with the address of the runs: MLflow's first page is about language models.
@@ -31,29 +25,27 @@ def open_pages(port: int) -> Iterator[str]:
     Raises:
         UserError: the store cannot be used.
     """
-    try:
-        _, place = store.connect()
-    except OUTSIDE as error:
-        raise UserError(f"{told(error)}; check MLFLOW_TRACKING_URI") from None
-    own = not store.address().startswith("http")
-    server = f"http://127.0.0.1:{port}" if own else without_secrets(store.address())
-    page = f"{server}/#/experiments/{place}/runs?workflowType=machine_learning"
+    with store.explained():
+        _, experiment_id = store.connect()
+    uri, _ = store.locate()
+    served = uri.startswith("http")
+    server = without_secrets(uri) if served else f"http://127.0.0.1:{port}"
+    page = f"{server}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
     yield f"the runs: {page}"
-    if sys.stdout.isatty():
-        # Not a thread, which would end with this program.
+    if sys.stdout.isatty():  # not a thread, which would end with this program
         subprocess.Popen([sys.executable, "-m", "animals10.tracking.ui", page])
-    if own:
+    if not served:
         # Its default is four workers and a runner of jobs: 14 processes and 3.3 GB.
         os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
         quiet = ["--uvicorn-opts", "--log-level warning"]
-        where = ["--host", "127.0.0.1", "--backend-store-uri", store.address()]
+        where = ["--host", "127.0.0.1", "--backend-store-uri", uri]
         os.execv(sys.executable, [*command, *quiet, *where])  # noqa: S606
 
 
 def _open(page: str) -> None:
-    """Open a page in a browser, as soon as its server answers."""
-    for _ in range(10 * _WAIT):
+    """Open a page in a browser as soon as its server answers, within a minute."""
+    for _ in range(600):
         with suppress(requests.RequestException):
             requests.get(page, timeout=1)
             webbrowser.open(page)

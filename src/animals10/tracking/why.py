@@ -2,21 +2,19 @@
 
 import hashlib
 import io
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from animals10 import pipeline
+from animals10 import files
 from animals10.errors import UserError
-from animals10.pipeline import Lock, md5
-from animals10.tracking import outputs, provenance, store
-from animals10.tracking.provenance import SPLITS
-from animals10.tracking.record import OUTSIDE, told
+from animals10.files import Lock, md5
+from animals10.tracking import provenance, store
+from animals10.tracking.sync import changed_stages
+
+_SPLITS = (provenance.SPLITS, "data/splits.csv")  # now, and in earlier versions of the pipeline
 
 
 class Origin(NamedTuple):
@@ -28,13 +26,7 @@ class Origin(NamedTuple):
 
 
 def explain(path: Path) -> Iterator[str]:
-    """Tell where a model file comes from.
-
-    Args:
-        path: any copy of an output of the pipeline.
-
-    Yields:
-        Lines of text.
+    """Yield lines about where a model file comes from, which may be any copy of an output.
 
     Raises:
         UserError: there is no such file, or this pipeline did not make it.
@@ -49,22 +41,19 @@ def explain(path: Path) -> Iterator[str]:
             f"{path} (md5 {digest}) is no output of this pipeline, neither in the workspace nor in "
             "an experiment or commit; it was changed, or made elsewhere"
         )
+    stages = _upstream(origin)
     yield f"{path}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}"
     yield f"made by:    stage {origin.stage}, {_where(origin.revision)}"
-    yield from _record(content)
-    stages, unknown = _upstream(origin)
+    yield from _record(digest)
     yield f"data:       {_data(origin, stages)}"
-    for stage in stages.values():
-        for name, value in _parameters(stage).items():
-            yield f"parameter:  {name} = {value}"
-    for name in unknown:
-        yield f"not known:  what made {name}, since it was made anew later"
-    yield f"workspace:  {'; '.join(_differences(origin)) or 'has the same inputs'}"
+    for name, value in sorted(_parameters(*stages.values()).items()):
+        yield f"parameter:  {name} = {value}"
+    yield f"workspace:  {_compare(origin)}"
 
 
 def _find(digest: str) -> Origin | None:
     for revision in ["", *provenance.commits("--all")]:
-        lock = pipeline.read_lock(provenance.read(revision, "dvc.lock") or "stages: {}")
+        lock = files.read_lock(provenance.read(revision, "dvc.lock") or "stages: {}")
         for stage, entry in lock["stages"].items():
             if any(out["md5"] == digest for out in entry.get("outs", [])):
                 return Origin(revision, stage, lock)
@@ -74,94 +63,72 @@ def _find(digest: str) -> Origin | None:
 def _where(revision: str) -> str:
     if not revision:
         return "whose results the workspace's dvc.lock has"
-    names = provenance.git("for-each-ref", f"--points-at={revision}", "--format=%(refname)")
-    shown = ", ".join(name.rsplit("/", 1)[1] for name in names.splitlines())
+    names = provenance.git("for-each-ref", f"--points-at={revision}", "--format=%(refname:short)")
+    shown = ", ".join(name.rsplit("/", 1)[-1] for name in names.splitlines())
     return f"whose results commit {revision} has" + f" ({shown})" * bool(shown)
 
 
-def _record(content: bytes) -> Iterator[str]:
+def _record(digest: str) -> Iterator[str]:
+    _, own = store.locate()
     try:
-        run = store.find_output(content)
-    except (*OUTSIDE, OSError) as error:
-        yield f"record:     not known, {told(error)}"
+        found = store.connect().search(output=digest) if not own or own.exists() else []
+    except (*store.OUTSIDE, OSError) as error:
+        yield f"record:     not known, {store.describe(error)}"
         return
-    if run is None:
+    if not found:
         yield "record:     none in MLflow, so neither its commit nor its machine is known"
         return
-    tags = run.data.tags
+    # The oldest whose machine is known, if there is one: the run that made the file.
+    run = max(reversed(found), key=lambda each: "machine" in each.data.tags)
+    tags = {"machine": "not known", "versions": "not known", **run.data.tags}
     yield f"record:     experiment {tags['experiment']}, MLflow run {run.info.run_id}"
     yield f"code:       commit {tags['revision']}"
-    yield f"machine:    {tags.get('machine', 'not known')}"
-    yield f"versions:   {tags.get('versions', 'not known')}"
+    yield f"machine:    {tags['machine']}"
+    yield f"versions:   {tags['versions']}"
 
 
-def _upstream(origin: Origin) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Return the stages that a file comes from, and the inputs whose stage ran again since."""
-    makers = {
-        out["path"]: (name, out["md5"])
-        for name, entry in origin.lock["stages"].items()
-        for out in entry.get("outs", [])
-    }
-    found: dict[str, dict[str, Any]] = {}
-    unknown, queue = [], [origin.stage]
+def _upstream(origin: Origin) -> dict[str, dict[str, Any]]:
+    """Return the stages that a file comes from, as the lock has them."""
+    stages = origin.lock["stages"]
+    makers = {out["path"]: name for name in stages for out in stages[name].get("outs", [])}
+    found, queue = {}, [origin.stage]
     while queue:
         name = queue.pop()
-        if name in found:
-            continue
-        found[name] = origin.lock["stages"][name]
-        for dep in found[name].get("deps", []):
-            maker, digest = makers.get(dep["path"], (None, None))
-            if maker and digest == dep["md5"]:
-                queue.append(maker)
-            elif maker:
-                unknown.append(dep["path"])
-    return found, sorted(set(unknown))
+        found[name] = stages[name]
+        needed = {makers.get(dep["path"], name) for dep in stages[name].get("deps", [])}
+        queue.extend(needed - found.keys())
+    return found
 
 
 def _data(origin: Origin, stages: dict[str, dict[str, Any]]) -> str:
-    read = {  # by earlier versions of the pipeline, in another folder
-        (dep["path"], dep["md5"])
-        for stage in stages.values()
-        for dep in stage.get("deps", [])
-        if Path(dep["path"]).name == Path(SPLITS).name
-    }
-    return "; ".join(_describe(origin, *each) for each in sorted(read)) or "none"
-
-
-def _describe(origin: Origin, path: str, digest: str) -> str:
+    """Describe the split that a stage upstream made."""
+    made = files.outs({"stages": stages})
+    path = next((path for path in _SPLITS if path in made), "")
+    if not path:
+        return "not known"
     try:
-        content = outputs.read(origin.revision, origin.lock, path)
+        content = provenance.read_output(origin.revision, origin.lock, path)
     except UserError:
-        content = b""
-    if md5(content) != digest:
-        return f"{path}, md5 {digest}, which is not here"
+        return f"{path}, md5 {made[path]}, which is not here"
     counts = pd.read_csv(io.BytesIO(content))["split"].value_counts()
     numbers = ", ".join(f"{counts.get(key, 0)} {key}" for key in ("train", "validation", "test"))
     sha256 = hashlib.sha256(content).hexdigest()
-    return f"{numbers}; {path}, with each photo's sha256: md5 {digest}, sha256 {sha256}"
+    return f"{numbers}; {path}, with each photo's sha256: md5 {made[path]}, sha256 {sha256}"
 
 
-def _differences(origin: Origin) -> Iterator[str]:
-    lock = pipeline.own_lock()
-    then, now = (_inputs(each["stages"].get(origin.stage, {})) for each in (origin.lock, lock))
-    for name in sorted(then | now):
-        if then.get(name) != now.get(name):
-            yield f"{name} was {then.get(name)}, is {now.get(name)}"
-    status = subprocess.run(
-        [sys.executable, "-m", "dvc", "status", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if status.returncode:
-        yield f"not known, `dvc status` fails: {(status.stderr.strip().splitlines() or ['?'])[-1]}"
-    elif changed := json.loads(status.stdout or "{}").keys() - {"check"}:  # which always runs
-        yield f"`dvc repro` would rerun {', '.join(sorted(changed))}"
+def _compare(origin: Origin) -> str:
+    """Say how the workspace differs from a file's inputs."""
+    try:
+        changed = changed_stages()
+    except UserError as error:
+        return f"not known, {error}"
+    rerun = f"`dvc repro` would rerun {', '.join(sorted(changed))}" if changed else ""
+    if not origin.revision:
+        return rerun or "has the same inputs"
+    commit = origin.revision[:7]
+    return f"{rerun}; " * bool(rerun) + f"`git diff {commit} -- params.yaml dvc.lock` compares"
 
 
-def _inputs(entry: dict[str, Any]) -> dict[str, Any]:
-    return {dep["path"]: dep["md5"] for dep in entry.get("deps", [])} | _parameters(entry)
-
-
-def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
-    return store.flat(entry.get("params", {}).get("params.yaml", {}), ".")
+def _parameters(*entries: dict[str, Any]) -> dict[str, Any]:
+    values = [store.flat(entry.get("params", {}).get("params.yaml", {}), ".") for entry in entries]
+    return {key: value for each in values for key, value in each.items()}

@@ -1,0 +1,187 @@
+"""Whether the user's own files, which DVC does not watch, changed since the last run."""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from animals10 import files
+from animals10.data import manifest, sources
+from animals10.data.names import hidden
+from animals10.errors import UserError
+from animals10.parameters import Parameters
+
+Finders = dict[str, Callable[[], Path | None]]  # by parameter, what finds its file
+_CACHE = ".inputs.json"  # in the user's project: what each file was when it was last hashed
+
+
+def require(
+    params: Parameters, recorded: Collection[str] = (), others: Finders | None = None
+) -> dict[str, Path]:
+    """Find the files that the parameters name, before any stage loses an output.
+
+    Args:
+        params: all of them.
+        recorded: parameters whose files need not be here, as `read_recorded` returns them.
+        others: by further parameters, what finds their files.
+
+    Returns:
+        By parameter, the folder or file of each that names one on this machine.
+
+    Raises:
+        UserError: one does not exist, is no manifest, or lies where a stage would remove it.
+    """
+    finders: Finders = {
+        "fetch.source": lambda: sources.find(params.fetch.source),
+        "fetch.manifest": lambda: manifest.find(params.fetch),
+        **(others or {}),
+    }
+    found = _find(finders, recorded)
+    if "fetch.manifest" in found:
+        manifest.read(found["fetch.manifest"])
+    pinned = Path(params.split.pinned)
+    if not pinned.is_file():
+        raise UserError(
+            f"split.pinned = {params.split.pinned!r} is no file in the project; copy an earlier "
+            "splits.csv there, or give pinned/none.csv"
+        )
+    for key, path in {**found, "split.pinned": pinned}.items():
+        _require_own(key, path.resolve())
+    return found
+
+
+def _find(finders: Finders, recorded: Collection[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for key, find in finders.items():
+        try:
+            if path := find():
+                found[key] = path
+        except UserError:
+            if key not in recorded:
+                raise
+    return found
+
+
+def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
+    """Read what the last run wrote, of the parameters that are as they were when fetch ran.
+
+    Whoever has a project's outputs, say by `dvc pull`, needs no photos to run later stages.
+
+    Args:
+        path: of `digests`, written as JSON.
+        params: those of now.
+    """
+    then = files.own_lock()["stages"].get("fetch", {}).get("params", {}).get("params.yaml", {})
+    now = params.model_dump()
+    return {
+        key: digest
+        for key, digest in _read_json(path).items()
+        if key.split(".")[0] in then and files.at(then, key) == files.at(now, key)
+    }
+
+
+def left_behind() -> list[str]:
+    """List the data that an earlier version of this pipeline made, by dvc.lock, and none uses."""
+    made = files.outs(files.own_lock())
+    return sorted(
+        path
+        for path in made
+        if path.startswith("data/") and not Path(path).is_relative_to(files.STAGES)
+    )
+
+
+def _require_own(key: str, path: Path) -> None:
+    """Refuse a path of the user's that a stage would remove, or that holds the project."""
+    project = files.root()
+    if path.is_dir() and project.is_relative_to(path):
+        raise UserError(
+            f"{key} = {str(path)!r} is the project's own folder, or one around it; give a folder "
+            "that holds nothing but photos, say data/photos"
+        )
+    for output in [str(files.STAGES), *_outputs()]:
+        if path.is_relative_to((project / output).resolve()):
+            raise UserError(
+                f"{key} = {str(path)!r} is an output of the pipeline, or inside one ({output}), "
+                "which a stage removes and writes anew; move it elsewhere, say to data/own, and "
+                "give that path"
+            )
+
+
+def _outputs() -> list[str]:
+    stages: dict[str, Any] = files.read_yaml(Path("dvc.yaml"))["stages"]
+    return [
+        out if isinstance(out, str) else next(iter(out))
+        for stage in stages.values()
+        for kind in ("outs", "metrics", "plots")
+        for out in stage.get(kind, [])
+    ]
+
+
+def digests(inputs: dict[str, Path]) -> dict[str, str]:
+    """Hash the user's files; those of the size and times that they had before only once.
+
+    Args:
+        inputs: as `require` returns them.
+
+    Returns:
+        By parameter, the sha256 of a file, or of a folder's names and sha256s, hidden ones left
+        out.
+    """
+    cache = files.root() / _CACHE
+    known = _read_json(cache)
+    now: dict[str, list[Any]] = {}
+    result = {key: _digest(path, known, now) for key, path in sorted(inputs.items())}
+    if now != known:
+        with suppress(OSError):  # a read-only project; it is only a cache
+            files.write_json(cache, now)
+    return result
+
+
+def _digest(path: Path, known: dict[str, Any], now: dict[str, list[Any]]) -> str:
+    if path.is_file():
+        return _hash([path], known, now)[0]
+    names = [entry.name for entry in sources.list_folder(path) if not hidden(entry.name)]
+    listed = [name for name in names if not name.endswith("/")]
+    hashes = dict(zip(listed, _hash([path / name for name in listed], known, now), strict=True))
+    lines = [[name, hashes.get(name, "")] for name in names]
+    return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
+
+
+def _hash(paths: list[Path], known: dict[str, Any], now: dict[str, list[Any]]) -> list[str]:
+    """Return the sha256 of each file; "" of one that cannot be read, which fetch rejects."""
+    stamps = {str(path): _stamp(path) for path in paths}
+    now |= {name: known[name] for name in stamps if known.get(name, [])[:-1] == stamps[name]}
+    new = [name for name in stamps if name not in now]
+    with ThreadPoolExecutor() as pool:
+        hashes = pool.map(_sha256, new)
+        bar = tqdm(hashes, "hash", len(new), unit="file", disable=None, leave=False)
+        now |= {name: [*stamps[name], sha256] for name, sha256 in zip(new, bar, strict=True)}
+    return [now[name][-1] for name in stamps]
+
+
+def _stamp(path: Path) -> list[int]:
+    with suppress(OSError):
+        stat = path.stat()
+        # The time of the last change too, as a copy may keep the time of modification.
+        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    return [0, 0, 0]
+
+
+def _sha256(name: str) -> str:
+    with suppress(OSError):
+        if Path(name).is_file():  # a pipe would be waited for
+            with Path(name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    return {}

@@ -1,5 +1,0 @@
-"""An embedded data set: ten animals drawn by the project's own code, no download needed."""
-
-from animals10.drawing.scene import CLASSES, draw
-
-__all__ = ["CLASSES", "draw"]

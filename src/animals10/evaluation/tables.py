@@ -1,0 +1,43 @@
+"""The table at the end of a run: which model is better, and how large it is."""
+
+from typing import Any
+
+from animals10.files import MODELS
+
+_COLUMNS = ("validation accuracy", "validation macro F1", "test accuracy", "test macro F1")
+
+
+def comparison(scores: dict[str, Any], report: dict[str, Any]) -> str:
+    """Lay out the comparison of the models as Markdown, which README takes too.
+
+    Args:
+        scores: content of metrics/evaluate.json.
+        report: content of metrics/report.json, which has the number of parameters of each model.
+
+    Returns:
+        Lines of equal width, a row per model; below, where test photos have near-duplicates in
+        other splits, a line of the accuracies without these.
+    """
+    rows = [["model", *_COLUMNS, "parameters"]]
+    for model in filter(scores.get, MODELS.values()):
+        values = [
+            scores[model][split][metric]
+            for split in ("validation", "test")
+            for metric in ("accuracy", "macro_f1")
+        ]
+        size = report[model]["parameters"]
+        rows.append([model, *(f"{value:.3f}" for value in values), f"{size:,}"])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:], *_without_duplicates(scores)])
+
+
+def _without_duplicates(scores: dict[str, Any]) -> list[str]:
+    accuracies = [
+        f"{model} {of_split['test_without_duplicates']['accuracy']:.3f}"
+        for model, of_split in scores.items()
+        if "test_without_duplicates" in of_split
+    ]
+    line = f"test accuracy without near-duplicates of other splits: {', '.join(accuracies)}"
+    return ["", line] if accuracies else []

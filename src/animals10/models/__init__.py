@@ -1,0 +1,1 @@
+"""The networks, and the pre-trained weights that they start from."""
