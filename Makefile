@@ -36,11 +36,9 @@ repro: params ## run the whole pipeline and print the comparison of the models
 params: $(READY) ## check params.yaml
 	@python -m animals10 params
 
-refetch: params ## read again what a URL, Kaggle or Keras gives, when it changed there
+refetch: params ## download again what a URL or Kaggle gives, when it changed there
 	dvc repro check
 	dvc repro --force --single-item fetch
-	dvc repro split
-	dvc repro --force --single-item embed
 	dvc repro
 
 sync: $(READY) ## complete the MLflow store from git and DVC; of earlier commits as well: HISTORY=1
@@ -80,7 +78,7 @@ hooks: $(DEV) ## check style and types at each commit
 	pre-commit install
 
 fuzz: $(DEV) ## decode 50,000 damaged image files (5 minutes)
-	python tests/data/fuzz_images.py 50000 $$RANDOM 2>/dev/null
+	python tests/data/fuzz_images.py 50000 $$RANDOM
 
 kill: $(DEV) ## kill the default pipeline 30 times and compare the results (40 minutes)
 	PYTHONPATH=src:tests python -m pipeline.killing 30

@@ -69,7 +69,7 @@ def measure_all(names: Iterable[str], batch: int = BATCH) -> pd.DataFrame:
     """Measure networks one after the other, each in a process of its own, for its peak memory.
 
     Args:
-        names: of networks in keras.applications.
+        names: as in `parameters.BACKBONES`.
         batch: images a step.
 
     Returns:
@@ -164,7 +164,7 @@ def _plot(path: Path, table: pd.DataFrame, batch: int) -> None:
 
 
 def main() -> None:
-    """Measure, write the table, and log it to MLflow."""
+    """Measure, and write the table."""
     names = parameters.BACKBONES
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *names], metavar="name")

@@ -86,7 +86,7 @@ def main() -> None:
     print(f"| groups of two or more | {len(groups):,} |")
     print(f"| photos in them | {int(groups.map(len).sum()):,} |")
     print(f"| largest group | {len(groups.iloc[0])} |")
-    print(f"| groups taken apart | {grouped.taken_apart} |")
+    print(f"| groups divided | {grouped.divided} |")
     print(f"| groups with two labels | {int((labels > 1).sum())} |")
     print(
         f"| test photos with a copy in training, were groups ignored (5 seeds) "

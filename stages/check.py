@@ -8,19 +8,15 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-from pathlib import Path
-
 from animals10 import files, parameters
 from animals10.data import inputs
 from animals10.models import checks
-
-OUT = Path("data/_stages/check/inputs.json")
 
 
 def main() -> None:
     """Write data/_stages/check/inputs.json."""
     params = parameters.load()
-    recorded = inputs.read_recorded(OUT, params)
+    recorded = inputs.read_recorded(inputs.RECORD, params)
     found = checks.require(params, recorded)
     if old := inputs.left_behind():
         print(
@@ -29,7 +25,7 @@ def main() -> None:
         )
     for key in sorted(recorded.keys() - found.keys()):
         print(f"what {key} names is not here; what was read of it before is kept")
-    files.write_json(OUT, recorded | inputs.digests(found))
+    files.write_json(inputs.RECORD, recorded | inputs.digests(found))
 
 
 if __name__ == "__main__":

@@ -36,11 +36,11 @@ def _decide(settings: parameters.Split) -> pd.DataFrame:
     pinned = splitting.read_pinned(Path(settings.pinned))
     photos = splitting.read_photos(FETCHED / "photos.csv")
     grouped = near_duplicates.add_groups(photos, pinned, settings.near_duplicates)
-    if grouped.taken_apart:
+    if grouped.divided:
         print(
-            f"{grouped.taken_apart} groups of look-alikes, too many to be copies, were taken "
-            f"apart: split.near_duplicates = {settings.near_duplicates} may be high for such "
-            "pictures; what belongs together, say frames of a video, a manifest's column group says"
+            f"{grouped.divided} groups of look-alikes, too large to be copies, were divided. "
+            f"split.near_duplicates = {settings.near_duplicates} may be too high for such pictures. "
+            "A manifest with a column group keeps photos together, say frames of a video"
         )
     fractions = settings.validation, settings.test
     splits = splitting.assign(grouped.photos, grouped.pinned, *fractions, settings.seed)

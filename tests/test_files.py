@@ -89,3 +89,13 @@ def test_the_same_model_gives_the_same_bytes_and_loads_in_plain_keras(tmp_path: 
     x = np.ones((2, 4), "float32")
     loaded = keras.saving.load_model(first, safe_mode=True)
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model().predict(x, verbose=0))
+
+
+def test_a_projects_folder_is_its_own_root(tmp_path: Path) -> None:
+    assert files.root(tmp_path) == tmp_path
+
+
+def test_a_temporary_copy_belongs_to_its_project(tmp_path: Path) -> None:
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "tmp1"
+    copy.mkdir(parents=True)
+    assert files.root(copy) == tmp_path

@@ -14,7 +14,7 @@ from animals10.models import backbones, networks
 PARAMS = parameters.load()
 SIZE = PARAMS.image_size
 BATCH = PARAMS.train_cnn.batch_size
-VALIDATION_BATCH = 64  # as `training.fit` has it
+VALIDATION_BATCH = 64  # as `training.fitting` has it
 
 
 def cnn(classes: int) -> keras.Model:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from animals10 import files, parameters
+from animals10.data import inputs
 from animals10.evaluation import tables
 from animals10.models import checks
 
@@ -38,8 +39,8 @@ def main() -> None:
 def _run(arguments: argparse.Namespace) -> Iterable[str]:
     # The later imports take seconds, those of MLflow, Keras and DVC.
     if arguments.command == "params":
-        checks.require(parameters.load())
-        files.own_lock()
+        params = parameters.load()
+        checks.require(params, inputs.read_recorded(inputs.RECORD, params))
         return ["params.yaml is valid"]
     if arguments.command == "compare":
         return [tables.comparison(_metrics("evaluate"), _metrics("report"))]

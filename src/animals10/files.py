@@ -1,7 +1,6 @@
-"""The project's files: where they are, what dvc.yaml and dvc.lock say, and how they are written.
+"""The project's files: where they are, what dvc.lock says, and how they are written.
 
-Every file is whole or absent, and has the same bytes for the same content. Nothing written here
-holds a time, a host name or an absolute path: DVC hashes these files.
+Every file is whole or absent, and has the same bytes for the same content.
 """
 
 import errno
@@ -104,6 +103,14 @@ def at(values: Any, key: str) -> Any:
     for part in key.split("."):
         values = values[part]
     return values
+
+
+def find(values: Any, key: str) -> Any:
+    """Return what `at` returns, or None where there is no such key."""
+    try:
+        return at(values, key)
+    except (KeyError, TypeError):
+        return None
 
 
 def outs(lock: Lock) -> dict[str, str]:

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -22,7 +22,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[Float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Acceleration = Literal["auto", "off"]
-Kind = TypeVar("Kind", bound=BaseModel)
 # Of keras.applications, and EfficientNet-Lite.
 BACKBONES = (
     *("Xception", "VGG16", "VGG19", "ResNet50", "ResNet50V2", "ResNet101", "ResNet101V2"),
@@ -149,16 +148,11 @@ class Embed(Block):
     batch_size: Count
 
 
-class Schedule(Block):
-    """Learning rates of the epochs."""
+class Training(Block):
+    """What every training stage has in common."""
 
     lr: Rate
     schedule: Literal["constant", "cosine"]
-
-
-class Training(Schedule):
-    """What every training stage has in common."""
-
     epochs: Count
     batch_size: Count
     patience: Count
@@ -238,19 +232,7 @@ class Parameters(Block):
 
 
 def load(path: Path = Path("params.yaml")) -> Parameters:
-    """Read and check params.yaml, see `read`."""
-    return read(path, Parameters)
-
-
-def read(path: Path, kind: type[Kind]) -> Kind:
     """Read and check every parameter of a file.
-
-    Args:
-        path: a YAML file.
-        kind: the block that it must be.
-
-    Returns:
-        The parameters, all checked.
 
     Raises:
         UserError: naming each wrong key, its value, what is allowed and the nearest known key.
@@ -267,16 +249,16 @@ def read(path: Path, kind: type[Kind]) -> Kind:
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold `key: value` lines; got {type(values).__name__}")
     try:
-        return kind.model_validate(values)
+        return Parameters.model_validate(values)
     except ValidationError as error:
-        explained = (_explain(detail, kind) for detail in error.errors())
+        explained = (_explain(detail) for detail in error.errors())
         raise UserError(f"{path}: " + "; ".join(explained)) from None
 
 
-def _explain(error: ErrorDetails, kind: type[BaseModel]) -> str:
+def _explain(error: ErrorDetails) -> str:
     key = ".".join(map(str, error["loc"])) or "parameters"
     if error["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(key, _known_keys(kind), n=1, cutoff=0)
+        nearest = difflib.get_close_matches(key, _known_keys(Parameters), n=1, cutoff=0)
         return f"unknown key {key}; did you mean {nearest[0]}?"
     if error["type"] == "missing":
         return f"{key} is missing; add it"

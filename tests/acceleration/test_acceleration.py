@@ -234,8 +234,8 @@ print(json.dumps([asked, str(answers.dtype), variables, bool(np.isfinite(loss))]
     assert json.loads(tell(script)) == [True, "float32", ["float32"], True]
 
 
-@pytest.mark.slow
-def test_on_jax_training_is_plain_keras() -> None:
+@pytest.mark.parametrize("acceleration", ["auto", "off"])
+def test_on_jax_training_is_plain_keras(acceleration: str) -> None:
     script = """
 import keras, numpy as np
 from animals10.models import networks
@@ -249,5 +249,5 @@ before = model.get_weights()
 copy.train_on_batch(images, np.arange(6) % 3)
 moved = any(not np.array_equal(*pair) for pair in zip(before, model.get_weights()))
 print(keras.backend.backend(), moved, execution.is_accelerated("auto"), model.compiled)
-"""
+""".replace('"auto"', repr(acceleration))
     assert tell(script, KERAS_BACKEND="jax") == "jax True False False"

@@ -19,8 +19,7 @@ def project(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = photos.parent / "project"
     folder.mkdir()
     (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
-    for name in ("pinned", "weights"):
-        (folder / name).symlink_to(ROOT / name)
+    (folder / "pinned").symlink_to(ROOT / "pinned")
     monkeypatch.chdir(folder)
     return folder
 

@@ -213,15 +213,15 @@ def assert_split_well(photos: pd.DataFrame) -> Grouped:
 
 @pytest.mark.parametrize("count", [40, 100])
 @pytest.mark.parametrize("draw", [arrow, plot, blank])
-def test_look_alikes_are_taken_apart(draw: Drawing, count: int) -> None:
-    assert assert_split_well(drawn(draw, count)).taken_apart > 0
+def test_look_alikes_are_divided(draw: Drawing, count: int) -> None:
+    assert assert_split_well(drawn(draw, count)).divided > 0
 
 
-def test_thousands_of_look_alikes_are_taken_apart() -> None:
+def test_thousands_of_look_alikes_are_divided() -> None:
     hashes = np.concatenate([near(250, 20, seed) for seed in range(10)])
     labels = [str(i // 250) for i in range(2500)]
-    assert assert_split_well(made(hashes, labels)).taken_apart == 10
-    assert assert_split_well(made(near(2500, 20), labels)).taken_apart == 10  # one of each class
+    assert assert_split_well(made(hashes, labels)).divided == 10
+    assert assert_split_well(made(near(2500, 20), labels)).divided == 10  # one of each class
 
 
 def others(count: int) -> np.ndarray:
@@ -234,7 +234,7 @@ def test_many_copies_stay_together(copies: int, apart: int) -> None:
     photos["label"] = ["a"] * 100 + ["b"] * 100
     groups = add_groups(photos, NONE, 56)
     assert groups.photos["group"].value_counts().tolist()[:2] == [copies, 1]
-    assert groups.taken_apart == 0
+    assert groups.divided == 0
 
 
 @pytest.mark.parametrize("draw", [blank, plot, scene])

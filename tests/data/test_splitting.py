@@ -8,8 +8,8 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from animals10.data.names import SPLITS
 from animals10.data.splitting import (
-    SPLITS,
     across_splits,
     assign,
     read_photos,

@@ -84,7 +84,9 @@ def test_a_server_that_dies_mid_training_costs_no_run(finished: Path, tmp_path: 
     with mlflow_server(tmp_path / "server", port) as server:
         script = project / "stages" / "train_frozen.py"
         kill = f"import os; os.killpg({server.pid}, 9)\n        "
-        script.write_text(script.read_text().replace("history = fit(", kill + "history = fit("))
+        text = script.read_text()
+        assert "history = fit" in text
+        script.write_text(text.replace("history = fit", f"{kill}history = fit"))
         output = shell("env", uri, "dvc", "repro")
     assert output.count("MLflow does not answer") == 1
     assert stages_run(output) == ["train_frozen"]  # it left the same bytes

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import platform
 import re
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def test_why_tells_what_made_a_model(project: Path) -> None:
         "parameter:  seed = 42",
         "parameter:  fetch.images_per_class = 5",
         "record:     experiment repro-",
-        "versions:   python 3.11",
+        f"versions:   python {platform.python_version()}",
         "workspace:  has the same inputs",
     ):
         assert text in origin

@@ -13,6 +13,7 @@ from pipeline.test_runs import mlflow_runs
 
 EARLIER = "2d4e3bf"  # before data lay in data/_stages
 OWN = {"fetch": {"source": "photos"}}
+THEN = TINY | OWN | {"embed": {"views": 1}}
 
 
 def write_parameters(folder: Path, changes: dict[str, Any]) -> None:
@@ -37,7 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         photo = folder / f"photos/{number % 10}/{number}.jpg"
         photo.parent.mkdir(parents=True, exist_ok=True)
         photo.write_bytes(picture(number))
-    write_parameters(folder, TINY | OWN)
+    write_parameters(folder, THEN)
     shell("dvc", "repro")
     (folder / "pinned/first.csv").write_bytes((folder / "data/splits.csv").read_bytes())
     write_parameters(folder, {"split": {"pinned": "pinned/first.csv"}})

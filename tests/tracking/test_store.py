@@ -137,6 +137,8 @@ def test_the_pages_open_on_the_runs_in_little_memory(project: Path) -> None:
                     assert b"MLflow" in answer.read()
                     break
                 time.sleep(0.1)
+            else:
+                pytest.fail("the pages did not open within a minute")
             _, experiment_id = store.connect()
             assert page.endswith(
                 f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning"

@@ -71,10 +71,11 @@ def _foldable(model: keras.Model, training: bool) -> dict[keras.Layer, layers.Ba
     """
     readers: dict[int, list[Any]] = {id(tensor): [model] for tensor in model.outputs}
     for layer in model.layers:
-        # Not its `input`, which of a nested model is that model's own.
-        for tensor in [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]:  # noqa: SLF001
+        # Private: Keras has no other way to a layer's calls, and the `input` of a nested model is
+        # that model's own. A test counts what is folded.
+        for tensor in [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]:
             readers.setdefault(id(tensor), []).append(layer)
-    calls = Counter(node.operation for nodes in model._nodes_by_depth.values() for node in nodes)  # noqa: SLF001
+    calls = Counter(node.operation for nodes in model._nodes_by_depth.values() for node in nodes)
     folded = {}
     for layer in model.layers:
         if _is_linear_convolution(layer) and calls[layer] == 1:

@@ -17,6 +17,7 @@ from animals10.errors import UserError
 from animals10.parameters import Parameters
 
 Finders = dict[str, Callable[[], Path | None]]  # by parameter, what finds its file
+RECORD = Path("data/_stages/check/inputs.json")
 _CACHE = ".inputs.json"  # in the user's project: what each file was when it was last hashed
 
 
@@ -81,7 +82,7 @@ def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
     return {
         key: digest
         for key, digest in _read_json(path).items()
-        if key.split(".")[0] in then and files.at(then, key) == files.at(now, key)
+        if files.find(then, key) == files.at(now, key)
     }
 
 

@@ -16,7 +16,7 @@ _HASH_SIDE = 16  # the 16 x 16 lowest frequencies: 256 bits
 _BLOCK = 256  # photos compared with all others at once
 _PAIRS = 2**23  # fewer photos at once if there were more pairs than these
 COPY = 8  # bits; by so many at most differ most copies, and by chance hardly any two photos
-_LOWER = (44, 32, 20, COPY, 0)  # thresholds that take look-alikes apart
+_LOWER = (44, 32, 20, COPY, 0)  # thresholds that divide look-alikes
 _MOST = 0.6  # of a class; the rest is enough for validation and test splits of usual size
 
 
@@ -28,12 +28,12 @@ class Grouped(NamedTuple):
             sha256 in it, by which a later run finds the group again even without its photos. It
             is the sha256 itself without a threshold, and where several groups have one hash.
         pinned: with `group` among those names.
-        taken_apart: how many groups were too large to be copies of one photo.
+        divided: how many groups were divided, as they were too large to be copies of one photo.
     """
 
     photos: pd.DataFrame
     pinned: pd.DataFrame
-    taken_apart: int
+    divided: int
 
 
 def perceptual_hashes(image: np.ndarray) -> tuple[str, str]:
@@ -66,7 +66,7 @@ def add_groups(photos: pd.DataFrame, pinned: pd.DataFrame, threshold: int | None
     classes are together if at most COPY bits differ.
 
     Different pictures may look alike to a perceptual hash: digits, icons, plots with equal axes.
-    In such a data set, see `_look_alike`, lower thresholds take the large groups apart, and of two
+    In such a data set, see `_look_alike`, lower thresholds divide the large groups, and of two
     classes only identical files are together.
 
     Args:
@@ -84,7 +84,7 @@ def add_groups(photos: pd.DataFrame, pinned: pd.DataFrame, threshold: int | None
         lost = pinned[missing]
         lost = lost.assign(phash=lost["group"], mirrored=lost["group"])
         known = pd.concat([known, lost.reindex(columns=known.columns)])
-    numbers, taken_apart = _numbered(known, threshold, len(photos))
+    numbers, divided = _numbered(known, threshold, len(photos))
     if "given_group" in photos:
         numbers = _joined(numbers, *_given_links(photos["given_group"]))
     names = _names(known, numbers, threshold)
@@ -93,7 +93,7 @@ def add_groups(photos: pd.DataFrame, pinned: pd.DataFrame, threshold: int | None
     group_of = dict(zip(kept["sha256"], kept["group"], strict=True))
     earlier = pinned["sha256"].map(group_of.get).astype(object)
     earlier[missing] = names.to_numpy()[len(photos) :]
-    return Grouped(photos, pinned.assign(group=earlier), taken_apart)
+    return Grouped(photos, pinned.assign(group=earlier), divided)
 
 
 def gone(pinned: pd.DataFrame, photos: pd.DataFrame) -> np.ndarray:
@@ -133,7 +133,7 @@ def _numbered(photos: pd.DataFrame, threshold: int | None, present: int) -> tupl
         present: only so many photos, the first, count for sizes of groups and classes.
 
     Returns:
-        Each photo's group, integers below n of shape (n,); how many groups were taken apart.
+        Each photo's group, integers below n of shape (n,); how many groups were divided.
     """
     # Identical files are compared once. Of a photo that is gone several groups may be known.
     sha256, plain, mirrored = (bits(photos[name]) for name in ("sha256", "phash", "mirrored"))
@@ -248,7 +248,7 @@ def _look_alike(sizes: pd.DataFrame) -> bool:
 
 
 def _too_large(sizes: pd.DataFrame, bound: int) -> pd.Series:
-    """List the groups to be taken apart in a data set of look-alikes.
+    """List the groups to be divided in a data set of look-alikes.
 
     Where more than COPY bits may differ, those are the groups that hold more than a twentieth of a
     class. Pictures closer to each other may well be copies, and stay together, unless they would

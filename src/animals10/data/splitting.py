@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from animals10.data.names import SPLITS as SPLITS
+from animals10.data.names import SPLITS
 from animals10.data.near_duplicates import gone
 from animals10.errors import UserError
 

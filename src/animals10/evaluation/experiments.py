@@ -50,7 +50,7 @@ def collect(known: dict[str, Any]) -> list[Experiment]:
         Experiment(
             row["Experiment"] or row["rev"],
             {key: row[key] for key in row if key.partition(".")[0] in known},
-            [row.get(key) for key in _COLUMNS],
+            [row[key] if isinstance(row.get(key), float) else None for key in _COLUMNS],
         )
         for row in rows
     ]

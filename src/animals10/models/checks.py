@@ -75,7 +75,7 @@ def require_backend(params: Parameters) -> None:
 
 
 def _keras_json() -> tuple[dict[str, Any], Path]:
-    folder = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")  # noqa: PTH111
+    folder = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
     path = Path(folder) / "keras.json"
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))

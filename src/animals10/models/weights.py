@@ -162,6 +162,7 @@ def _download_mobilenet_v2() -> None:
     """
     import keras
 
+    # Where Keras keeps the address; a test downloads from a server of its own.
     module = sys.modules[keras.applications.MobileNetV2.__module__]
     url = module.BASE_WEIGHT_PATH + _MOBILENET_V2
     response = requests.head(url, timeout=30, allow_redirects=True)

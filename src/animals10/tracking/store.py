@@ -21,7 +21,7 @@ from animals10.errors import UserError, kept_traceback, without_secrets
 
 PARENT = "mlflow.parentRunId"
 # What MLflow, its database and its server raise; all else is a defect of this program.
-OUTSIDE = (
+FAILURES = (
     mlflow.MlflowException, RequestException, SQLAlchemyError, json.JSONDecodeError,
     ConnectionError, PermissionError, TimeoutError,
 )  # fmt: skip
@@ -78,7 +78,8 @@ def connect() -> Store:
         found = client.get_experiment_by_name(name)
         if found is None:
             return Store(client, client.create_experiment(name, artifact_location=artifacts))
-        if own and artifacts and found.artifact_location != artifacts:
+        moved = found.artifact_location != artifacts and found.artifact_location.endswith("/mlruns")
+        if own and artifacts and moved and (files.root() / "mlruns").is_dir():
             _follow(own, found.artifact_location, artifacts)
         if found.lifecycle_stage == "deleted":  # in the UI, say; nothing can be logged to it
             client.restore_experiment(found.experiment_id)
@@ -132,7 +133,7 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
-    except OUTSIDE as error:
+    except FAILURES as error:
         raise UserError(f"{describe(error)}; check MLFLOW_TRACKING_URI") from None
 
 
@@ -140,7 +141,7 @@ def describe(error: Exception) -> str:
     """Say in a clause, without passwords, whether MLflow or this program fails."""
     reason = without_secrets(str(error).partition("\n")[0])[:200]
     known = isinstance(error, OSError) and error.errno in errors.OUTSIDE
-    if known or isinstance(error, OUTSIDE):
+    if known or isinstance(error, FAILURES):
         return f"MLflow does not answer ({reason})"
     return f"the MLflow record fails ({reason}); {kept_traceback()}"
 

@@ -53,7 +53,12 @@ def explain(path: Path) -> Iterator[str]:
 
 def _find(digest: str) -> Origin | None:
     for revision in ["", *provenance.commits("--all")]:
-        lock = files.read_lock(provenance.read(revision, "dvc.lock") or "stages: {}")
+        try:
+            lock = files.read_lock(provenance.read(revision, "dvc.lock") or "stages: {}")
+        except UserError:
+            if not revision:
+                raise
+            continue  # committed with marks of a merge conflict
         for stage, entry in lock["stages"].items():
             if any(out["md5"] == digest for out in entry.get("outs", [])):
                 return Origin(revision, stage, lock)
@@ -72,7 +77,7 @@ def _record(digest: str) -> Iterator[str]:
     _, own = store.locate()
     try:
         found = store.connect().search(output=digest) if not own or own.exists() else []
-    except (*store.OUTSIDE, OSError) as error:
+    except (*store.FAILURES, OSError) as error:
         yield f"record:     not known, {store.describe(error)}"
         return
     if not found:

@@ -33,8 +33,9 @@ def seed_everything(seed: int) -> None:
 
 def is_accelerated(acceleration: Acceleration) -> bool:
     """Tell whether to accelerate: if wanted, with TensorFlow, on the CPU."""
-    on_cpu = not keras.distribution.list_devices("gpu")
-    return acceleration == "auto" and keras.backend.backend() == "tensorflow" and on_cpu
+    if acceleration == "off" or keras.backend.backend() != "tensorflow":
+        return False
+    return not keras.distribution.list_devices("gpu")
 
 
 def training_copy(model: keras.Model, acceleration: Acceleration) -> keras.Model:
@@ -89,8 +90,8 @@ def set_precision(precision: Literal["float32", "bfloat16"]) -> None:
     """Choose how this process multiplies matrices and convolves; variables stay float32.
 
     Args:
-        precision: bfloat16 has the range of float32 and 8 bits of its fraction; it is faster only
-            where the CPU multiplies it (AVX-512 BF16, AMX). `models.checks` refuses it elsewhere.
+        precision: bfloat16 has the range of float32 and 8 bits of its fraction. It needs
+            TensorFlow, and is faster only where the CPU multiplies it (AVX-512 BF16, AMX).
     """
     if precision == "bfloat16":
         fused.compute_in_bfloat16()

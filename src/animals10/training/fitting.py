@@ -47,7 +47,7 @@ def compile_model(
         steps: batches an epoch.
         optimizer: name of a Keras optimizer.
         loss: name of a Keras loss of integer labels.
-        steps_per_execution: batches that Keras runs before it looks at its callbacks.
+        steps_per_execution: batches that Keras runs between two calls of its callbacks.
     """
     rate = learning_rate(settings, steps)
     model.compile(
@@ -134,8 +134,9 @@ def fit(
             callback.on_epoch_end(epoch, row)
     if not checkpoint.finished:
         _train(model, train, validation, settings, checkpoint, acceleration, callbacks)
-    _report_end(checkpoint.rows, first, settings)
-    return _history(checkpoint.rows, first)
+    history = _history(checkpoint.rows, first)
+    _report_end(history, settings)
+    return history
 
 
 def _train(
@@ -168,10 +169,10 @@ def _weigh(train: Batches, validation: Examples, weighted: bool) -> Batches:
     return Batches(validation, batch_size=64, shuffle=False)
 
 
-def _report_end(rows: list[dict[str, float]], first: int, settings: Training) -> None:
-    best = first + int(np.argmin([row["val_loss"] for row in rows])) + 1
+def _report_end(history: pd.DataFrame, settings: Training) -> None:
+    best = history["epoch"].iloc[int(history["val_loss"].to_numpy().argmin())]
     early = f"stopped early, {settings.patience} epochs without a lower validation loss; "
-    print(f"{early * (len(rows) < settings.epochs)}epoch {best} is the best, its weights are kept")
+    print(f"{early * (len(history) < settings.epochs)}epoch {best} is the best, and is kept")
 
 
 def _history(rows: list[dict[str, float]], first: int) -> pd.DataFrame:
