@@ -38,8 +38,8 @@ def _decide(settings: parameters.Split) -> pd.DataFrame:
     grouped = near_duplicates.add_groups(photos, pinned, settings.near_duplicates)
     if grouped.divided:
         print(
-            f"{grouped.divided} groups of look-alikes, too large to be copies, were divided. "
-            f"split.near_duplicates = {settings.near_duplicates} may be too high for such pictures. "
+            f"{grouped.divided} groups of look-alikes, too large to be copies, were divided; "
+            f"split.near_duplicates = {settings.near_duplicates} may be too high for them. "
             "A manifest with a column group keeps photos together, say frames of a video"
         )
     fractions = settings.validation, settings.test

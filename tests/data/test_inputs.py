@@ -153,7 +153,12 @@ def test_photos_that_are_not_here_may_stay_as_they_were_read(
     recorded = inputs.read_recorded(record, params)
     assert set(recorded) == {"fetch.source", "backbone.weights"}
     assert set(checks.require(params, recorded)) == {"backbone.weights"}
+    # A dvc.lock of before there was a manifest.
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"fetch.manifest": "0" * 64}))
+    locked["fetch"] = {key: locked["fetch"][key] for key in locked["fetch"] if key != "manifest"}
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert {"fetch.source", "backbone.weights"} <= set(inputs.read_recorded(record, params))
     other = given(values, fetch__source="../elsewhere")
-    assert set(inputs.read_recorded(record, other)) == {"backbone.weights"}
+    assert "fetch.source" not in inputs.read_recorded(record, other)
     with pytest.raises(UserError, match="'../elsewhere' does not exist"):
         checks.require(other, inputs.read_recorded(record, other))

@@ -108,6 +108,16 @@ def test_the_table_has_the_changes_and_differences(project: Path) -> None:
     assert len(baseline.split()) == 1 + 6
 
 
+def test_an_experiment_without_results_has_none_in_the_table(project: Path) -> None:
+    command = ("env", "PYTHONPATH=src", "python", "-m", "animals10", "experiments")
+    metrics = project / "metrics/accuracy.json"
+    content = metrics.read_bytes()
+    metrics.unlink()
+    workspace = shell_in(project)(*command).splitlines()[2]
+    metrics.write_bytes(content)
+    assert workspace.split() == ["workspace", *["-"] * 6]
+
+
 def test_the_widest_table_fits() -> None:
     name, value = "a" * 40, "b" * 200
     rows = [

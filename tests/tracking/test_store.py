@@ -70,6 +70,18 @@ def test_a_moved_or_copied_project_has_its_artifacts_beside_it(
         assert Path(client.download_artifacts(run, "plots/history/cnn.csv")).is_file()
 
 
+def test_artifacts_that_a_user_keeps_elsewhere_stay_there(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    elsewhere = (project.parent / "artifacts").as_uri()
+    client, _ = store.connect()
+    own = client.create_experiment("kept", artifact_location=elsewhere)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "kept")
+    assert store.connect().experiment_id == own
+    assert client.get_experiment(own).artifact_location == elsewhere
+
+
 @pytest.mark.usefixtures("project")
 def test_a_run_id_in_the_environment_does_not_take_the_runs_place(
     monkeypatch: pytest.MonkeyPatch,

@@ -79,7 +79,7 @@ def connect() -> Store:
         if found is None:
             return Store(client, client.create_experiment(name, artifact_location=artifacts))
         moved = found.artifact_location != artifacts and found.artifact_location.endswith("/mlruns")
-        if own and artifacts and moved and (files.root() / "mlruns").is_dir():
+        if own and artifacts and moved:
             _follow(own, found.artifact_location, artifacts)
         if found.lifecycle_stage == "deleted":  # in the UI, say; nothing can be logged to it
             client.restore_experiment(found.experiment_id)
