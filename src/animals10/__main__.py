@@ -39,6 +39,7 @@ def main() -> None:
 def _run(arguments: argparse.Namespace) -> Iterable[str]:
     # The later imports take seconds, those of MLflow, Keras and DVC.
     if arguments.command == "params":
+        _require_repository()
         params = parameters.load()
         checks.require(params, inputs.read_recorded(inputs.RECORD, params))
         return ["params.yaml is valid"]
@@ -59,6 +60,15 @@ def _run(arguments: argparse.Namespace) -> Iterable[str]:
     from animals10.tracking import sync
 
     return sync.sync(arguments.history)
+
+
+def _require_repository() -> None:
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        raise errors.UserError(
+            "this folder is in no git repository, and DVC compares results by commits; clone the "
+            "project, or make it one: `git init && git add --all && git commit --message start`"
+        )
 
 
 def _metrics(stage: str) -> dict[str, Any]:
