@@ -4,6 +4,10 @@ Steps of 32 images on one batch of noise in memory, plain and accelerated in tur
 several; 5 minutes on 2 cores. Writes benchmarks/acceleration.md.
 """
 
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from animals10 import errors, files, parameters
+from animals10 import files, parameters
 from animals10.models import backbones, networks
 from animals10.parameters import Acceleration
 from animals10.tracking import provenance
