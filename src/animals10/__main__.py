@@ -14,6 +14,7 @@ from animals10 import files, parameters
 from animals10.data import inputs
 from animals10.evaluation import tables
 from animals10.models import checks
+from animals10.tracking import provenance
 
 
 def main() -> None:
@@ -44,9 +45,11 @@ def _run(arguments: argparse.Namespace) -> Iterable[str]:
         checks.require(params, inputs.read_recorded(inputs.RECORD, params))
         return ["params.yaml is valid"]
     if arguments.command == "compare":
-        return [tables.comparison(_metrics("evaluate"), _metrics("report"))]
+        table = tables.comparison(_metrics("evaluate"), _metrics("report"))
+        stale = "evaluate" in provenance.outdated(files.own_lock())
+        return [table, *["it is of earlier models: `dvc repro` compares those of now"] * stale]
     if arguments.command == "experiments":
-        from animals10.evaluation import experiments
+        from animals10.tracking import experiments
 
         return [experiments.table(experiments.collect(files.read_yaml(Path("params.yaml"))))]
     if arguments.command == "why":

@@ -106,7 +106,10 @@ class Backbone(Block):
     @classmethod
     def _known(cls, name: str) -> str:
         if name not in BACKBONES:
-            raise ValueError(f"name = {name!r} is not allowed: give one of {', '.join(BACKBONES)}")
+            near = difflib.get_close_matches(name, BACKBONES, n=1, cutoff=0)
+            raise ValueError(
+                f"{name!r} is not allowed; did you mean {near[0]}? Known are {', '.join(BACKBONES)}"
+            )
         return name
 
     @model_validator(mode="after")

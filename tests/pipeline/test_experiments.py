@@ -16,7 +16,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from pipeline.project import ENVIRONMENT, ROOT, copy_project, shell_in, stages_run
 
-from animals10.evaluation import experiments
+from animals10.tracking import experiments
 
 # As README has it.
 SHOW = ["dvc", "exp", "show", "--only-changed", "--keep", "cnn|frozen|tuned"]
@@ -121,10 +121,27 @@ def test_an_experiment_without_results_has_none_in_the_table(project: Path) -> N
 def test_the_widest_table_fits() -> None:
     name, value = "a" * 40, "b" * 200
     rows = [
-        experiments.Experiment(name, {"fetch.source": each}, [1.0, 0.5, None] * 2)
+        experiments.Experiment(
+            name, {"fetch.source": each}, [1.0, 0.5, None] * 2, {"data": "", "code": ""}
+        )
         for each in ("sample", "sample", value)
     ]
     lines = experiments.table(rows).splitlines()
     assert max(map(len, lines)) == WIDTH
     assert lines[2].split() == [name[:30], *["1.000", "+0.000", "0.500", "+0.000", "-"] * 2]
     assert lines[-1].startswith("  fetch.source = bbb")
+
+
+def test_results_of_earlier_models_are_no_experiments_own(project: Path) -> None:
+    """The last test, as it leaves an experiment of one stage alone."""
+    shell = shell_in(project)
+    changes = ("--name", "partial", "-S", "train_cnn.epochs=1", "-S", "split.seed=7")
+    shell("dvc", "exp", "run", *changes, "train_cnn")
+    command = ("env", "PYTHONPATH=src", "python", "-m", "animals10")
+    (row,) = [line for line in shell(*command, "experiments").splitlines() if "partial" in line]
+    assert row.split() == ["partial", *["-"] * 6]
+    assert "  other photos, or another split" in shell(*command, "experiments").splitlines()
+    assert "it is of earlier models" in shell(*command, "compare")
+    assert "partial: not recorded, evaluate, finetune, train_frozen has not run" in shell(
+        *command, "sync"
+    )

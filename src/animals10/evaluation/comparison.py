@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from animals10 import files
-from animals10.evaluation import experiments, metrics
+from animals10.evaluation import metrics, tables
 from animals10.evaluation.metrics import Predictions
 from animals10.parameters import Acceleration
 from animals10.training import execution
@@ -65,6 +65,6 @@ def write(scores: dict[str, Any], reports: dict[str, Any]) -> None:
         scores: by model, as `evaluate` returns them.
         reports: likewise.
     """
-    files.write_json(Path("metrics/accuracy.json"), experiments.accuracies(scores))
+    files.write_json(Path("metrics/accuracy.json"), tables.accuracies(scores))
     files.write_json(Path("metrics/evaluate.json"), scores)
     files.write_json(Path("metrics/report.json"), reports)

@@ -4,6 +4,11 @@ from typing import Any
 
 from animals10.files import MODELS
 
+# In metrics/accuracy.json: short, since `dvc exp show` has a column for each, and the changed
+# parameter must fit beside them into a terminal of 120 columns.
+_MODELS = {"cnn": "cnn", "frozen": "frozen", "finetuned": "tuned"}
+_SPLITS = {"validation": "val", "test": "test"}
+ACCURACIES = [f"{model}.{split}" for model in _MODELS.values() for split in _SPLITS.values()]
 _COLUMNS = ("validation accuracy", "validation macro F1", "test accuracy", "test macro F1")
 
 
@@ -41,3 +46,11 @@ def _without_duplicates(scores: dict[str, Any]) -> list[str]:
     ]
     line = f"test accuracy without near-duplicates of other splits: {', '.join(accuracies)}"
     return ["", line] if accuracies else []
+
+
+def accuracies(scores: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the content of metrics/accuracy.json from that of metrics/evaluate.json."""
+    return {
+        short: {key: scores[model][split]["accuracy"] for split, key in _SPLITS.items()}
+        for model, short in _MODELS.items()
+    }

@@ -69,6 +69,27 @@ def identity(lock: Lock) -> dict[str, str]:
     }
 
 
+def outdated(lock: Lock) -> set[str]:
+    """Return the stages whose inputs changed after they ran, and all stages after these.
+
+    As when `dvc exp run` was given the name of a stage, and ended with it.
+    """
+    made, stale = outs(lock), set[str]()
+    makers = {
+        out["path"]: name for name, stage in lock["stages"].items() for out in stage.get("outs", [])
+    }
+    while True:
+        more = {
+            name
+            for name, stage in lock["stages"].items()
+            for dep in stage.get("deps", [])
+            if dep["md5"] != made.get(dep["path"], dep["md5"]) or makers.get(dep["path"]) in stale
+        }
+        if more <= stale:
+            return stale
+        stale |= more
+
+
 def evaluated(lock: Lock) -> str:
     """Digest all that the evaluation read: models, photos, code and parameters."""
     stage = lock["stages"]["evaluate"]

@@ -75,6 +75,8 @@ def _record(name: str, revision: str) -> str:
         return f"not recorded, {', '.join(missing)} has not run; `dvc repro` runs it"
     if provenance.SPLITS not in files.outs(lock):
         return "is of an earlier version of this pipeline; what MLflow has of it stays as it is"
+    if stale := sorted(provenance.outdated(lock) & results.OUTPUTS.keys()):
+        return f"not recorded, {', '.join(stale)} has not run since its inputs changed"
     tags, lacking = _compare(name, revision, lock)
     if not lacking:
         return "complete"

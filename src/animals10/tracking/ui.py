@@ -31,7 +31,7 @@ def open_pages(port: int) -> Iterator[str]:
     served = uri.startswith("http")
     server = without_secrets(uri) if served else f"http://127.0.0.1:{port}"
     page = f"{server}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
-    yield f"the runs: {page}"
+    yield f"the runs: {page} (the server starts in some seconds; Ctrl-C stops it)"
     if sys.stdout.isatty():  # not a thread, which would end with this program
         subprocess.Popen([sys.executable, "-m", "animals10.tracking.ui", page])
     if not served:

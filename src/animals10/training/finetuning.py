@@ -52,4 +52,7 @@ def finetune(
         if histories[-1]["val_loss"].min() < lowest:
             lowest, best = histories[-1]["val_loss"].min(), copy.get_weights()
     copy.set_weights(best)
-    return pd.concat(histories, ignore_index=True)
+    history = pd.concat(histories, ignore_index=True)
+    epoch = history["epoch"].iloc[int(history["val_loss"].to_numpy().argmin())]
+    print(f"of all rounds, epoch {epoch} has the lowest validation loss, and is kept", flush=True)
+    return history

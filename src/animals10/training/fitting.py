@@ -172,7 +172,7 @@ def _weigh(train: Batches, validation: Examples, weighted: bool) -> Batches:
 def _report_end(history: pd.DataFrame, settings: Training) -> None:
     best = history["epoch"].iloc[int(history["val_loss"].to_numpy().argmin())]
     early = f"stopped early, {settings.patience} epochs without a lower validation loss; "
-    print(f"{early * (len(history) < settings.epochs)}epoch {best} is the best, and is kept")
+    print(f"{early * (len(history) < settings.epochs)}epoch {best} has the lowest validation loss")
 
 
 def _history(rows: list[dict[str, float]], first: int) -> pd.DataFrame:
