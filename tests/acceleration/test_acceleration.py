@@ -234,7 +234,7 @@ print(json.dumps([asked, str(answers.dtype), variables, bool(np.isfinite(loss))]
     assert json.loads(tell(script)) == [True, "float32", ["float32"], True]
 
 
-@pytest.mark.parametrize("acceleration", ["auto", "off"])
+@pytest.mark.parametrize("acceleration", ["auto", pytest.param("off", marks=pytest.mark.slow)])
 def test_on_jax_training_is_plain_keras(acceleration: str) -> None:
     script = """
 import keras, numpy as np
