@@ -88,7 +88,7 @@ def test_a_server_that_dies_mid_training_costs_no_run(finished: Path, tmp_path: 
         assert "history = fit" in text
         script.write_text(text.replace("history = fit", f"{kill}history = fit"))
         output = shell("env", uri, "dvc", "repro")
-    assert output.count("MLflow does not answer") == 1
+    assert output.count("MLflow does not respond") == 1
     assert stages_run(output) == ["train_frozen"]  # it left the same bytes
     sync = ("env", uri, "PYTHONPATH=src", "python", "-m", "animals10", "sync")
     with mlflow_server(tmp_path / "server", port):
@@ -115,7 +115,7 @@ def test_eight_workers_at_once_lose_no_run(finished: Path, tmp_path: Path) -> No
     shell("dvc", "queue", "start", "--jobs", "8")
     for name in names:
         output = shell("dvc", "queue", "logs", "--follow", name)
-        assert "MLflow does not answer" not in output
+        assert "MLflow does not respond" not in output
     for name in names:
         assert name in shell("dvc", "exp", "list", "--name-only")
     runs = mlflow_runs(project)

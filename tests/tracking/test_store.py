@@ -100,7 +100,7 @@ def test_a_store_that_cannot_be_used_costs_no_run(
     with stage_run("train_cnn") as epochs:
         epochs.on_epoch_end(0, {"loss": 2.0})
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("MLflow does not answer (")
+    assert line.startswith("MLflow does not respond (")
     assert line.endswith("the run continues without it: see `make sync`")
     assert "secret" not in line
 

@@ -143,7 +143,7 @@ def _complete(part: _Part, url: str, timeout: float, tries: int, pause: float) -
 
 
 def _session(tries: int, pause: float) -> requests.Session:
-    """Return a session that tries again until a server answers, as late as that asks for."""
+    """Return a session that tries again until a server responds, as late as that asks for."""
     retry = Retry(
         tries - 1,
         backoff_factor=pause,

@@ -209,7 +209,7 @@ def stage_run(stage: str) -> Iterator["keras.callbacks.Callback"]:
         yield _epochs(record, attempt)
     except BaseException as error:
         status = "KILLED" if isinstance(error, SystemExit) else "FAILED"
-        # Who stops a run does not wait for a server that does not answer.
+        # Who stops a run does not wait for a server that does not respond.
         ending = Thread(target=attempt, args=[lambda: record.close(status)], daemon=True)
         ending.start()
         ending.join(timeout=2)

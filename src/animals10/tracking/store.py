@@ -26,7 +26,7 @@ FAILURES = (
     ConnectionError, PermissionError, TimeoutError,
 )  # fmt: skip
 _SQLITE = "sqlite:///"
-# Seconds and retries after which a server that does not answer is given up.
+# Seconds and retries after which a server that does not respond is given up.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 # It prints tracebacks of failures of which the callers print a line.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -129,7 +129,7 @@ def explained() -> Iterator[None]:
     """Turn an error of MLflow into a line for the user.
 
     Raises:
-        UserError: MLflow does not answer.
+        UserError: MLflow does not respond.
     """
     try:
         yield
@@ -142,7 +142,7 @@ def describe(error: Exception) -> str:
     reason = without_secrets(str(error).partition("\n")[0])[:200]
     known = isinstance(error, OSError) and error.errno in errors.OUTSIDE
     if known or isinstance(error, FAILURES):
-        return f"MLflow does not answer ({reason})"
+        return f"MLflow does not respond ({reason})"
     return f"the MLflow record fails ({reason}); {kept_traceback()}"
 
 

@@ -28,7 +28,7 @@ def sync(history: bool = False) -> Iterator[str]:
         A line about each.
 
     Raises:
-        UserError: MLflow does not answer, another sync runs, or something could not be recorded.
+        UserError: MLflow does not respond, another sync runs, or something could not be recorded.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many small models
     with store.explained():

@@ -44,7 +44,7 @@ def open_pages(port: int) -> Iterator[str]:
 
 
 def _open(page: str) -> None:
-    """Open a page in a browser as soon as its server answers, within a minute."""
+    """Open a page in a browser as soon as its server responds, within a minute."""
     for _ in range(600):
         with suppress(requests.RequestException):
             requests.get(page, timeout=1)

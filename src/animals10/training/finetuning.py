@@ -10,7 +10,7 @@ from animals10.models import backbones
 from animals10.parameters import Acceleration, Augment, Finetune
 from animals10.training import execution
 from animals10.training.batches import Batches, Examples
-from animals10.training.fitting import compile_model, fit
+from animals10.training.fitting import compile_model, describe_best, fit
 
 
 def finetune(
@@ -28,12 +28,10 @@ def finetune(
 
     Args:
         model: a transfer model with a layer `backbone`; ends with the weights of the best round.
-        train: uint8 images and labels.
-        validation: likewise; chooses epoch and round.
+        train, validation: uint8 images and labels; validation chooses epoch and round.
         settings: rounds, and the training of each.
-        augment: bounds of the training images' random transforms.
-        seed: of order and augmentation.
-        folder, acceleration, callbacks: as `fitting.fit` takes them.
+        augment, seed: as of `Batches`.
+        folder, acceleration, callbacks: as of `fitting.fit`.
 
     Returns:
         The history of all rounds.
@@ -41,7 +39,7 @@ def finetune(
     backbones.unfreeze(model.get_layer("backbone"), settings.unfreeze)
     copy = execution.training_copy(model, acceleration)
     histories: list[pd.DataFrame] = []
-    lowest, best = float("inf"), copy.get_weights()
+    lowest = float("inf")
     for number in range(settings.rounds):
         print(f"round {number + 1} of {settings.rounds}", flush=True)
         done = sum(map(len, histories))
@@ -49,10 +47,9 @@ def finetune(
         compile_model(copy, settings, len(batches))
         states = folder / f"round-{number + 1}"
         histories.append(fit(copy, batches, validation, settings, states, acceleration, callbacks))
-        if histories[-1]["val_loss"].min() < lowest:
-            lowest, best = histories[-1]["val_loss"].min(), copy.get_weights()
+        if (loss := histories[-1]["val_loss"].min()) < lowest:
+            lowest, best = loss, copy.get_weights()
     copy.set_weights(best)
     history = pd.concat(histories, ignore_index=True)
-    epoch = history["epoch"].iloc[int(history["val_loss"].to_numpy().argmin())]
-    print(f"of all rounds, epoch {epoch} has the lowest validation loss, and is kept", flush=True)
+    print(f"of all rounds, {describe_best(history)}", flush=True)
     return history

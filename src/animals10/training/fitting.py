@@ -108,15 +108,15 @@ def fit(
 ) -> pd.DataFrame:
     """Train until the validation loss has not fallen for `patience` epochs; keep the best weights.
 
-    With class weights, the losses of training and validation are weighted, and so is the one that
-    chooses the epoch. A call that was interrupted is resumed, and ends as if it never had been.
+    With class weights, the loss that chooses the epoch is weighted too. An interrupted call is
+    resumed, and ends as if it had never been interrupted.
 
     Args:
         model: compiled; changed in place, ends with the weights of its best epoch.
         train: batches; its `epoch` is the number of the first epoch.
         validation: examples that choose the epoch.
         settings: epochs, patience, class weights.
-        folder: for the checkpoints of this very training; see `checkpoint.checkpoints`.
+        folder: for checkpoints, as `checkpoint.checkpoints` gives it.
         acceleration: the parameter.
         callbacks: further Keras callbacks; they hear of the epochs before an interruption as well.
 
@@ -135,7 +135,7 @@ def fit(
     if not checkpoint.finished:
         _train(model, train, validation, settings, checkpoint, acceleration, callbacks)
     history = _history(checkpoint.rows, first)
-    _report_end(history, settings)
+    print("stopped early; " * (len(history) < settings.epochs) + describe_best(history), flush=True)
     return history
 
 
@@ -169,10 +169,10 @@ def _weigh(train: Batches, validation: Examples, weighted: bool) -> Batches:
     return Batches(validation, batch_size=64, shuffle=False)
 
 
-def _report_end(history: pd.DataFrame, settings: Training) -> None:
-    best = history["epoch"].iloc[int(history["val_loss"].to_numpy().argmin())]
-    early = f"stopped early, {settings.patience} epochs without a lower validation loss; "
-    print(f"{early * (len(history) < settings.epochs)}epoch {best} has the lowest validation loss")
+def describe_best(history: pd.DataFrame) -> str:
+    """Say which epoch's weights are kept."""
+    best = int(history["val_loss"].to_numpy().argmin())
+    return f"epoch {history['epoch'].iloc[best]} has the lowest validation loss"
 
 
 def _history(rows: list[dict[str, float]], first: int) -> pd.DataFrame:
