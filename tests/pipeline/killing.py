@@ -143,7 +143,8 @@ def kill(folder: Path, stage: str, seconds: float, until: Moment) -> set[str] | 
     kept = any((folder / ".checkpoints" / stage).rglob("epoch-*.npz"))
     remove_damaged(folder)
     run(folder)
-    assert not (kept and "Epoch 1/" in (folder.parent / LOG).read_text())
+    log = (folder.parent / LOG).read_text()
+    assert not (kept and "Epoch 1/" in log), f"{stage} began anew: {log}"
     return {name for name, _ in expected.items() ^ fingerprint(folder).items()}
 
 

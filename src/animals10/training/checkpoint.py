@@ -62,12 +62,12 @@ def checkpoints(stage: str) -> Iterator[Path]:
 
 def remove_saved() -> None:
     """Remove the checkpoints of trainings whose outputs DVC has saved, as dvc.lock tells."""
-    lock = Path("dvc.lock")
-    saved = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+    # As outputs alone: a later stage may have the same bytes of an earlier run as a dependency.
+    saved = set(files.outs(files.own_lock()).values())
     for mark in (files.root() / FOLDER).glob(f"*/*/{_DONE}"):
         with suppress(FileNotFoundError):  # another worker was faster
             digest = mark.read_text(encoding="utf-8")  # empty after a power cut
-            if digest and digest in saved:
+            if digest in saved:
                 _remove(mark.parent)
 
 
