@@ -78,7 +78,7 @@ hooks: $(DEV) ## check style and types at each commit
 	pre-commit install
 
 fuzz: $(DEV) ## decode 50,000 damaged image files (5 minutes)
-	python tests/data/fuzz_images.py 50000 $$RANDOM
+	python tests/images/fuzz_images.py 50000 $$RANDOM
 
 kill: $(DEV) ## kill the default pipeline 30 times and compare the results (40 minutes)
 	PYTHONPATH=src:tests python -m pipeline.killing 30

@@ -42,7 +42,7 @@ def measure(name: str, batch: int = BATCH) -> dict[str, float]:
     from animals10.models import efficientnet_lite
 
     if name in efficientnet_lite.SCALES:
-        size = efficientnet_lite.SCALES[name].image_size
+        size = parameters.OWN_IMAGE[name]
         model = efficientnet_lite.build(name, keras.Input((size, size, 3)), classes=1000)
     else:
         model = getattr(keras.applications, name)(weights=None)
@@ -53,11 +53,11 @@ def measure(name: str, batch: int = BATCH) -> dict[str, float]:
         start = time.perf_counter()
         model.predict_on_batch(images)
         seconds.append(time.perf_counter() - start)
-    parameters = model.count_params()
+    count = model.count_params()
     return {
         "image_size": size,
-        "size_mb": parameters * 4 / 2**20,
-        "parameters_m": parameters / 1e6,
+        "size_mb": count * 4 / 2**20,
+        "parameters_m": count / 1e6,
         "depth": sum(bool(layer.weights) for layer in model.layers),
         "step_ms": 1000 * statistics.median(seconds[1:]),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

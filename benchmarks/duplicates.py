@@ -1,6 +1,6 @@
 """Near-duplicates among the photos of Animals-10: python benchmarks/duplicates.py.
 
-Prints the table of benchmarks/duplicates.md, and draws two pictures for a person to judge by into
+Prints the table of benchmarks/duplicates.md, and draws two pictures for a person to look at into
 benchmarks/out (not in git, since they show photos of others): the 20 largest groups, and 50 pairs.
 """
 
@@ -17,10 +17,10 @@ from tqdm import tqdm
 from animals10 import errors, parameters
 from animals10.data import near_duplicates
 from animals10.data.archives import open_archive
-from animals10.data.images import decode
 from animals10.data.scanning import Photo, ScanResult, scan
 from animals10.data.splitting import assign
 from animals10.errors import UserError
+from animals10.images.decoding import decode
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT.parent / "shared" / "data" / "animals10-224.zip"

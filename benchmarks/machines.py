@@ -54,8 +54,8 @@ def run(environment: dict[str, str], folder: Path) -> str:
     differing = [f"`{path}`" for path in committed if path not in same]
     scores: dict[str, Any] = json.loads((folder / "metrics/evaluate.json").read_text())
     accuracies = " | ".join(f"{scores[model]['test']['accuracy']:.3f}" for model in MODELS)
-    told = ", ".join(differing) or "none"
-    return f"{revision()[:7]} | {len(same)} of {len(committed)} | {accuracies} | {told}"
+    changed = ", ".join(differing) or "none"
+    return f"{revision()[:7]} | {len(same)} of {len(committed)} | {accuracies} | {changed}"
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from animals10.models import backbones, weights
 from animals10.training import execution, features
 from animals10.training.batches import load_split
 
-WEIGHTS, SPLITS = Path("data/_stages/fetch/weights"), Path("data/_stages/split")
+WEIGHTS, SPLITS = Path("data/_stages/fetch/weights"), Path("data/_stages/split/transfer")
 OUT = Path("data/_stages/embed")
 
 
@@ -19,10 +19,12 @@ def main() -> None:
     """Write backbone.keras and the features of train and validation into data/_stages/embed."""
     params = parameters.load()
     execution.seed_everything(params.seed)
-    backbone = backbones.build(params.backbone.name, params.image_size, weights.provided(WEIGHTS))
+    splits = {split: load_split(SPLITS / split) for split in ("train", "validation")}
+    side = splits["train"].inputs.shape[1]
+    backbone = backbones.build(params.backbone.name, side, weights.provided(WEIGHTS))
     files.write_model(OUT / "backbone.keras", backbone)
-    for split, copies in (("train", params.embed.augmented_copies), ("validation", 0)):
-        examples = load_split(SPLITS / split)
+    for split, examples in splits.items():
+        copies = params.embed.augmented_copies if split == "train" else 0
         computed = features.compute(
             backbone, examples, params.embed.batch_size, params.acceleration,
             params.augment, copies, params.seed,

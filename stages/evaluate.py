@@ -16,14 +16,17 @@ from animals10.tracking.record import stage_run
 from animals10.training import checkpoint, execution
 from animals10.training.batches import load_split
 
-SPLITS = Path("data/_stages/split")
+SPLITS, FEATURES = Path("data/_stages/split"), Path("data/_stages/embed")
 
 
 def main() -> None:
-    """Write metrics/{accuracy,evaluate,report}.json and the tables in plots/confusion."""
+    """Write all metrics/*.json but split.json, and the tables in plots/confusion."""
     params = parameters.load()
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
-    splits = {split: load_split(SPLITS / split) for split in ("validation", "test")}
+    splits = {
+        network: {split: load_split(SPLITS / network / split) for split in ("validation", "test")}
+        for network in ("cnn", "transfer")
+    }
     tables_of_photos = (
         pd.read_csv(SPLITS / name, dtype=str, keep_default_na=False)
         for name in ("splits.csv", "duplicates.csv")
@@ -34,12 +37,14 @@ def main() -> None:
         scores, reports = {}, {}
         for name in files.MODELS.values():
             scores[name], reports[name] = comparison.evaluate(
-                name, splits, classes, unique, params.acceleration
+                name, splits[files.NETWORKS[name]], classes, unique, params.acceleration
             )
-        comparison.write(scores, reports)
+        test = splits["transfer"]["test"]
+        simple = comparison.compare_baselines(FEATURES, test, 64, params.acceleration)
+        comparison.write(scores, reports, simple)
     checkpoint.remove_saved()
     if "MAKELEVEL" not in os.environ:  # `make repro` prints it at its end
-        print(tables.comparison(scores, reports))
+        print(tables.comparison(scores, reports, simple))
 
 
 if __name__ == "__main__":

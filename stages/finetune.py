@@ -14,7 +14,7 @@ from animals10.training import checkpoint, execution, fitting
 from animals10.training.batches import load_split
 from animals10.training.finetuning import finetune
 
-SPLITS = Path("data/_stages/split")
+SPLITS = Path("data/_stages/split/transfer")
 
 
 def main() -> None:

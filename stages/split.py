@@ -6,11 +6,11 @@ errors.guard_imports()  # the imports below take seconds
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from animals10 import files, parameters
 from animals10.data import decoding, near_duplicates, pictures, splitting
+from animals10.images import stored
 
 FETCHED, OUT = Path("data/_stages/fetch"), Path("data/_stages/split")
 COLUMNS = ["path", "label", "split", "sha256", "group"]
@@ -19,20 +19,23 @@ COLUMNS = ["path", "label", "split", "sha256", "group"]
 def main() -> None:
     """Write splits.csv, the decoded splits, the class names and pictures of the data."""
     params = parameters.load()
-    splits = _decide(params.split)
+    splits, counts = _decide(params.split)
+    sides = {"cnn": params.image_size, "transfer": params.backbone_size}
+    files.write_json(Path("metrics/split.json"), {**counts, "image_size": sides})
     classes = sorted(splits["label"].unique())
     files.write_json(Path("models/classes.json"), classes)
     files.write_csv(Path("plots/images_per_class.csv"), pictures.images_per_class(splits))
     splits["label"] = splits["label"].map(classes.index)
-    for name, photos in splits.groupby("split"):
-        decoding.write_split(OUT / str(name), FETCHED / "photos.zip", photos, params.image_size)
-    images = np.load(OUT / "train/images.npy", mmap_mode="r", allow_pickle=False)
-    labels = np.load(OUT / "train/labels.npy", allow_pickle=False)
+    for network, side in sides.items():
+        for name, photos in splits.groupby("split"):
+            folder, ahead = OUT / network / str(name), params.split.decode == "ahead"
+            decoding.write_split(folder, FETCHED / "photos.zip", photos, side, ahead)
+    images, labels = stored.read_split(OUT / "cnn/train", FETCHED)
     pictures.write_samples(Path("plots/samples.png"), images, labels, classes, params.split.seed)
 
 
-def _decide(settings: parameters.Split) -> pd.DataFrame:
-    """Decide who sees which photo, write and print it."""
+def _decide(settings: parameters.Split) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Decide who sees which photo, write and print it; return the photos, and counts of them."""
     pinned = splitting.read_pinned(Path(settings.pinned))
     photos = splitting.read_photos(FETCHED / "photos.csv")
     grouped = near_duplicates.add_groups(photos, pinned, settings.near_duplicates)
@@ -46,9 +49,9 @@ def _decide(settings: parameters.Split) -> pd.DataFrame:
     splits = splitting.assign(grouped.photos, grouped.pinned, *fractions, settings.seed)
     files.write_csv(OUT / "splits.csv", splits[COLUMNS])
     files.write_csv(OUT / "duplicates.csv", splitting.across_splits(splits)[COLUMNS])
-    files.write_json(Path("metrics/split.json"), splitting.summarize(splits, pinned))
     splitting.report(splits, pinned)
-    return splits[["path", "label", "split", "size", "sha256"]]
+    counts = splitting.summarize(splits, pinned)
+    return splits[["path", "label", "split", "size", "sha256"]], counts
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from animals10.tracking.record import stage_run
 from animals10.training import checkpoint, execution, fitting
 from animals10.training.batches import Batches, load_split
 
-SPLITS = Path("data/_stages/split")
+SPLITS = Path("data/_stages/split/cnn")
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
         copy = execution.training_copy(model, acceleration)
         augment = params.augment.select(settings.augment)
         batches = Batches(train, settings.batch_size, params.seed, augment)
-        fitting.compile_model(copy, settings, len(batches), settings.optimizer, settings.loss)
+        fitting.compile_model(copy, settings, len(batches))
         history = fitting.fit(copy, batches, validation, settings, states, acceleration, [epochs])
         fitting.save("train_cnn", model, history)
 

@@ -28,7 +28,9 @@ def main() -> None:
     with checkpoint.checkpoints("train_frozen") as states, stage_run("train_frozen") as epochs:
         backbone = keras.saving.load_model(FEATURES / "backbone.keras", safe_mode=True)
         channels = train.inputs.shape[-1]
-        head = networks.head(channels, len(classes), settings.dense, settings.dropout)
+        head = networks.head(
+            channels, len(classes), settings.dense, settings.dropout, settings.feature_length
+        )
         copy = execution.training_copy(head, acceleration)
         batches = Batches(train, settings.batch_size, params.seed)
         # A step of so small a model takes less than Keras's loop around it.

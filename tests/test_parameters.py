@@ -16,7 +16,7 @@ def write(path: Path, values: Any) -> Path:
 def test_the_projects_own_file_is_valid(values: dict[str, Any], tmp_path: Path) -> None:
     params = load(write(tmp_path / "params.yaml", values))
     assert params == Parameters.model_validate(values)
-    assert params.finetune.rounds == 2
+    assert params.finetune.rounds == 1
 
 
 def test_an_exponent_without_a_dot_is_a_number(values: dict[str, Any], tmp_path: Path) -> None:
@@ -74,8 +74,7 @@ def test_pools_must_fit_the_image(values: dict[str, Any], tmp_path: Path) -> Non
 
 
 def test_the_backbone_must_fit_the_image(values: dict[str, Any], tmp_path: Path) -> None:
-    values["image_size"] = 64
-    values["backbone"] = {"name": "InceptionV3", "weights": "none"}
+    values["backbone"] = {"name": "InceptionV3", "weights": "none", "image_size": 64}
     with pytest.raises(UserError, match=r"too small for backbone.name = InceptionV3.*needs 75"):
         load(write(tmp_path / "params.yaml", values))
 
@@ -116,3 +115,23 @@ def test_what_is_no_mapping_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is missing"):
         load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("source", "backbone", "side"),
+    [
+        ("sample", {}, 128),
+        ("photos.zip", {}, 224),
+        ("photos.zip", {"name": "EfficientNetLite2"}, 260),
+        ("photos.zip", {"name": "InceptionV3", "weights": "none"}, 299),
+        ("photos.zip", {"image_size": 160}, 160),
+        ("sample", {"image_size": 224}, 224),
+    ],
+)
+def test_the_transfer_models_have_their_own_size(
+    source: str, backbone: dict[str, Any], side: int, values: dict[str, Any], tmp_path: Path
+) -> None:
+    values["fetch"]["source"] = source
+    values["backbone"] |= backbone
+    params = load(write(tmp_path / "params.yaml", values))
+    assert (params.backbone_size, params.image_size) == (side, 128)

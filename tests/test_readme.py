@@ -4,11 +4,15 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from conftest import ROOT
+from dvc.utils.hydra import apply_overrides
+
+from animals10.parameters import Parameters, load
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
@@ -74,3 +78,15 @@ def test_every_stage_is_described() -> None:
 @pytest.mark.parametrize("name", re.findall(r"`((?:src|stages|tests)/[\w/.]*)`", README))
 def test_every_path_that_is_named_exists(name: str) -> None:
     assert (ROOT / name).exists()
+
+
+def test_the_studys_settings_are_parameters(tmp_path: Path, values: dict[str, Any]) -> None:
+    arguments = (ROOT / "docs/study.args").read_text(encoding="utf-8").split()
+    assert arguments[::2] == ["-S"] * (len(arguments) // 2)
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    apply_overrides(str(path), arguments[1::2])
+    study, ours = load(path), Parameters.model_validate(values)
+    assert (study.backbone.name, study.backbone_size) == ("EfficientNetB0", 128)
+    assert study.finetune.rounds == 2
+    assert study != ours

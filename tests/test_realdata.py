@@ -17,7 +17,7 @@ from animals10.data import decoding, near_duplicates, splitting
 from animals10.data.archives import open_archive
 from animals10.data.scanning import Photo, ScanResult, scan
 from animals10.models import backbones, efficientnet_lite, networks, torch_file, weights
-from animals10.parameters import Backbone, Parameters
+from animals10.parameters import OWN_IMAGE, Backbone, Parameters
 from animals10.training import execution
 from animals10.training.batches import Batches, Examples, load_split
 from animals10.training.execution import seed_everything
@@ -88,7 +88,7 @@ def test_the_packages_own_classifier_knows_the_animals(name: str) -> None:
     }  # fmt: skip
     path = weights.find(Backbone.model_validate({"name": name, "weights": "package"}))
     assert path
-    size = efficientnet_lite.SCALES[name].image_size
+    size = OWN_IMAGE[name]
     network = efficientnet_lite.build(name, keras.Input((size, size, 3)), classes=1000)
     efficientnet_lite.assign(network, torch_file.read(path))
     images, labels = [], []

@@ -42,7 +42,7 @@ SHARED = ROOT.parent / "shared"
 WEIGHTS = SHARED / "weights/efficientnetb0_imagenet_notop.weights.h5"
 SIDE = 224  # pixels, of the photos' shorter sides
 Epochs = dict[str, int]
-Work = tuple[int, float, Epochs]  # photos, validation's share of them, epochs
+Work = tuple[int, float, Epochs]  # photos, validation fraction, epochs
 # The head on all photos; everything on a tenth, so that a repetition takes half an hour.
 HEAD: Work = (24_068, 0.15, {"frozen": 12})
 ALL: Work = (2_400, 0.15, {"cnn": 12, "frozen": 12, "finetune": 5})
@@ -58,7 +58,7 @@ PRECISIONS = {"float32": "", "bfloat16": ", pipeline's in bfloat16"}
 
 
 def extract(folder: Path, count: int) -> None:
-    """Write `count` of the photos below a folder, each class with its share."""
+    """Write `count` of the photos below a folder, each class in proportion."""
     with zipfile.ZipFile(SHARED / "data/animals10-224.zip") as archive:
         names = sorted(name for name in archive.namelist() if not name.endswith("/"))
         for name in sorted(random.Random(0).sample(names, count)):  # noqa: S311
@@ -70,14 +70,18 @@ def extract(folder: Path, count: int) -> None:
             photo.resize(larger, Image.Resampling.BICUBIC).save(target, quality=90)
 
 
-def clone(folder: Path, photos: Path, share: float, epochs: Epochs, precision: str) -> None:
+def clone(folder: Path, photos: Path, fraction: float, epochs: Epochs, precision: str) -> None:
     """Clone the project, with parameters for these photos, epochs and precision of the CNN."""
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for line in (folder / "docs/study.args").read_text(encoding="utf-8").splitlines():
+        key, value = line.removeprefix("-S ").split("=")
+        block, name = key.split(".")
+        params[block][name] = yaml.safe_load(value)
     params["fetch"]["source"] = str(photos)
-    params["backbone"] = {"name": "EfficientNetB0", "weights": str(WEIGHTS)}
-    params["split"] |= {"validation": share, "test": 0.05}
+    params["backbone"] |= {"weights": str(WEIGHTS), "image_size": None}
+    params["split"] |= {"validation": fraction, "test": 0.05}
     params["embed"]["augmented_copies"] = 0
     params["train_cnn"] |= {"augment": "all", "precision": precision, "schedule": "constant"}
     params["train_frozen"]["lr"] = HEAD_RATE
@@ -91,11 +95,11 @@ def clone(folder: Path, photos: Path, share: float, epochs: Epochs, precision: s
 
 def prepare(folder: Path, work: Work, precision: str) -> None:
     """Write photos and clone the project for them, if they are not there."""
-    count, share, epochs = work
+    count, fraction, epochs = work
     if not (folder / "photos").exists():
         extract(folder / "photos", count)
     if not (folder / precision).exists():
-        clone(folder / precision, folder / "photos", share, epochs, precision)
+        clone(folder / precision, folder / "photos", fraction, epochs, precision)
     if not (folder / "laid").exists():
         timed(["dvc", "repro", "split"], folder / precision)
         lay_out(folder / precision, folder)
@@ -132,8 +136,8 @@ def notebook(
         f"benchmarks/notebooks/{NOTEBOOKS[way]}",
         str(project.parent / "laid"),
     ]
-    seconds, told = timed([*script, str(WEIGHTS), json.dumps(epochs), policy], project)
-    histories = json.loads(told)
+    seconds, printed = timed([*script, str(WEIGHTS), json.dumps(epochs), policy], project)
+    histories = json.loads(printed)
     for found in histories.values():
         del found["seconds"][0]  # in which networks are traced
     return seconds, histories
@@ -176,9 +180,10 @@ def history(project: Path, name: str) -> dict[str, list[float]]:
     return {key: [m.value for m in values] for key, values in found.items()} | {"seconds": seconds}
 
 
-def accuracy(told: dict[str, list[float]]) -> float:
+def accuracy(history: dict[str, list[float]]) -> float:
     """Return the validation accuracy of the epoch with the least validation loss."""
-    return round(told["val_accuracy"][told["val_loss"].index(min(told["val_loss"]))], 4)
+    best = history["val_loss"].index(min(history["val_loss"]))
+    return round(history["val_accuracy"][best], 4)
 
 
 def in_turn(ways: list[Callable[[], None]], repetition: int) -> None:
@@ -211,10 +216,10 @@ def head_in_pipeline(table: Table, project: Path) -> None:
 def head_in_notebook(table: Table, project: Path, way: str) -> None:
     """Measure a notebook's head; another takes the same epochs again."""
     epochs = HEAD_EPOCHS_RUN if way in table.accurate else HEAD[-1]
-    seconds, told = notebook(way, project, epochs)
-    one = statistics.median(told["frozen"]["seconds"])
+    seconds, histories = notebook(way, project, epochs)
+    one = statistics.median(histories["frozen"]["seconds"])
     missing = HEAD[-1]["frozen"] - epochs["frozen"]
-    more = {} if missing else {"val_accuracy": accuracy(told["frozen"])}
+    more = {} if missing else {"val_accuracy": accuracy(histories["frozen"])}
     table.add("head", way, seconds + missing * one, epochs_run=epochs["frozen"], **more)
     table.add("another head", way, HEAD[-1]["frozen"] * one, epochs_run=epochs["frozen"])
 
@@ -243,19 +248,19 @@ def all_in_pipeline(table: Table, project: Path, precision: str) -> None:
 
 def all_in_notebook(table: Table, project: Path, way: str) -> None:
     """Measure a notebook, in float32 as notebooks are written; its CNN also in bfloat16."""
-    seconds, told = notebook(way, project, ALL[-1])
+    seconds, histories = notebook(way, project, ALL[-1])
     for note in PRECISIONS.values():
         table.add(f"everything{note}", way, seconds)
-        add_epoch(table, f"cnn{note}", way, told["cnn"])
-    add_epoch(table, "finetune", way, told["finetune"])
-    _, told = notebook(way, project, {"cnn": 3}, "mixed_bfloat16")  # too few for an accuracy
-    table.add("cnn, all in bfloat16, an epoch", way, statistics.median(told["cnn"]["seconds"]))
+        add_epoch(table, f"cnn{note}", way, histories["cnn"])
+    add_epoch(table, "finetune", way, histories["finetune"])
+    _, histories = notebook(way, project, {"cnn": 3}, "mixed_bfloat16")  # too few for an accuracy
+    table.add("cnn, all in bfloat16, an epoch", way, statistics.median(histories["cnn"]["seconds"]))
 
 
-def add_epoch(table: Table, work: str, way: str, told: dict[str, list[float]]) -> None:
+def add_epoch(table: Table, work: str, way: str, history: dict[str, list[float]]) -> None:
     """Add a row for the median of all epochs but the first."""
-    seconds = statistics.median(told["seconds"])
-    table.add(f"{work}, an epoch", way, seconds, val_accuracy=accuracy(told))
+    seconds = statistics.median(history["seconds"])
+    table.add(f"{work}, an epoch", way, seconds, val_accuracy=accuracy(history))
 
 
 def measure_accuracy(folder: Path) -> None:
@@ -269,8 +274,8 @@ def measure_accuracy(folder: Path) -> None:
         table.add("fine-tuned", "pipeline", seconds, val_accuracy=reached, outputs=outputs(project))
 
     def in_notebook(way: str) -> None:
-        seconds, told = notebook(way, project, ACCURACY[-1])
-        table.add("fine-tuned", way, seconds, val_accuracy=accuracy(told["finetune"]))
+        seconds, histories = notebook(way, project, ACCURACY[-1])
+        table.add("fine-tuned", way, seconds, val_accuracy=accuracy(histories["finetune"]))
 
     in_turn([in_pipeline, *(partial(in_notebook, way) for way in NOTEBOOKS)], table.repetition)
 

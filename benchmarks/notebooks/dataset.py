@@ -17,8 +17,8 @@ from keras import layers
 AUGMENT = networks.PARAMS.augment
 
 
-def feeds(folder: str) -> tuple[Any, Any]:
-    """Return the training and validation images as datasets."""
+def feeds(folder: str, size: int) -> tuple[Any, Any]:
+    """Return the training and validation images, size x size pixels, as datasets."""
     exact = {"dtype": "float32"}  # whatever the network computes in
     shear = math.tan(math.radians(AUGMENT.shear))
     augment = keras.Sequential(
@@ -30,9 +30,7 @@ def feeds(folder: str) -> tuple[Any, Any]:
             layers.RandomShear(shear, 0.0, **exact),  # about a corner, as Keras has it
         ]
     )
-    read = partial(
-        keras.utils.image_dataset_from_directory, image_size=(networks.SIZE, networks.SIZE)
-    )
+    read = partial(keras.utils.image_dataset_from_directory, image_size=(size, size))
     train = read(f"{folder}/train", batch_size=networks.BATCH, seed=1)
     validation = read(f"{folder}/validation", batch_size=networks.VALIDATION_BATCH, shuffle=False)
     # As Keras's own guides have it: batches, which the cache has fixed, in a new order each epoch.

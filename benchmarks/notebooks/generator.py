@@ -2,7 +2,7 @@
 
 PYTHONPATH=src python benchmarks/notebooks/generator.py <folder> <weights> <epochs> <policy>
 
-Its known bugs are mended: 0..255 for every network, augmentation of the training images alone,
+Its known bugs are fixed: 0..255 for every network, augmentation of the training images alone,
 labels and predictions of one pass, batch normalization fixed while fine-tuning.
 """
 
@@ -16,8 +16,8 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator
 AUGMENT = networks.PARAMS.augment
 
 
-def feeds(folder: str) -> tuple[Any, Any]:
-    """Return the training and validation images as generators."""
+def feeds(folder: str, size: int) -> tuple[Any, Any]:
+    """Return the training and validation images, size x size pixels, as generators."""
     augmented = ImageDataGenerator(
         rotation_range=AUGMENT.rotation,
         width_shift_range=AUGMENT.shift,
@@ -26,10 +26,7 @@ def feeds(folder: str) -> tuple[Any, Any]:
         zoom_range=AUGMENT.zoom,
         horizontal_flip=AUGMENT.flip,
     )
-    common = {
-        "target_size": (networks.SIZE, networks.SIZE),
-        "class_mode": "sparse",
-    }
+    common = {"target_size": (size, size), "class_mode": "sparse"}
     train, validation = f"{folder}/train", f"{folder}/validation"
     return (
         augmented.flow_from_directory(train, batch_size=networks.BATCH, seed=1, **common),

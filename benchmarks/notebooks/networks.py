@@ -12,7 +12,7 @@ from animals10 import parameters
 from animals10.models import backbones, networks
 
 PARAMS = parameters.load()
-SIZE = PARAMS.image_size
+SIZE, TRANSFER_SIZE = PARAMS.image_size, PARAMS.backbone_size
 BATCH = PARAMS.train_cnn.batch_size
 VALIDATION_BATCH = 64  # as `training.fitting` has it
 
@@ -24,9 +24,9 @@ def cnn(classes: int) -> keras.Model:
 
 def frozen(classes: int, weights: Path) -> keras.Model:
     """Return the compiled head on a frozen backbone, joined as Keras's guide writes it."""
-    base = backbones.build("EfficientNetB0", SIZE, weights)
+    base = backbones.build("EfficientNetB0", TRANSFER_SIZE, weights)
     base.trainable = False
-    inputs = keras.Input((SIZE, SIZE, 3))
+    inputs = keras.Input((TRANSFER_SIZE, TRANSFER_SIZE, 3))
     x = base(inputs, training=False)
     x = layers.Dense(PARAMS.train_frozen.dense, activation="relu")(x)
     x = layers.Dropout(PARAMS.train_frozen.dropout)(x)

@@ -12,7 +12,7 @@ import numpy as np
 
 from animals10.training.fitting import balanced_weights
 
-Feeds = Callable[[str], tuple[Any, Any]]
+Feeds = Callable[[str, int], tuple[Any, Any]]
 
 
 class Clock(keras.callbacks.Callback):
@@ -27,7 +27,7 @@ class Clock(keras.callbacks.Callback):
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Note what it shows."""
+        """Add the seconds since."""
         self.seconds.append(time.perf_counter() - self.start)
 
 
@@ -35,7 +35,7 @@ def main(feeds: Feeds, folder: str, weights: str, epochs: str, policy: str) -> N
     """Train the networks of which `epochs`, as JSON, has a number; print their histories as JSON.
 
     Args:
-        feeds: gives the training and validation images of a folder.
+        feeds: gives the training and validation images of a folder, of a size in pixels.
         folder: with `train` and `validation`, a folder per class in each.
         weights: file of the backbone.
         epochs: of `cnn`, `frozen` and `finetune`, which needs `frozen`.
@@ -44,26 +44,27 @@ def main(feeds: Feeds, folder: str, weights: str, epochs: str, policy: str) -> N
     keras.mixed_precision.set_global_policy(policy)
     keras.utils.set_random_seed(1)
     chosen = json.loads(epochs)
-    train, validation = feeds(folder)
     classes = sorted(path.name for path in Path(folder, "train").iterdir())
     balanced = _balanced(Path(folder, "train"), classes)
-    told, model = {}, None
+    history, model = {}, None
     if "cnn" in chosen:
-        told["cnn"] = _fit(networks.cnn(len(classes)), train, validation, chosen["cnn"])
+        images = feeds(folder, networks.SIZE)
+        history["cnn"] = _fit(networks.cnn(len(classes)), *images, chosen["cnn"])
     if "frozen" in chosen:
+        images = feeds(folder, networks.TRANSFER_SIZE)
         model = networks.frozen(len(classes), Path(weights))
-        told["frozen"] = _fit(model, train, validation, chosen["frozen"], balanced)
+        history["frozen"] = _fit(model, *images, chosen["frozen"], balanced)
     if "finetune" in chosen:
         networks.unfreeze(model)
-        told["finetune"] = _fit(model, train, validation, chosen["finetune"], balanced)
-    print(json.dumps(told))
+        history["finetune"] = _fit(model, *images, chosen["finetune"], balanced)
+    print(json.dumps(history))
 
 
 def _fit(
     model: keras.Model, train: Any, validation: Any, epochs: int, balanced: Any = None
 ) -> dict[str, list[float]]:
     clock = Clock()
-    told = model.fit(
+    history = model.fit(
         train,
         validation_data=validation,
         epochs=epochs,
@@ -71,7 +72,7 @@ def _fit(
         callbacks=[clock],
         verbose=0,
     )
-    return told.history | {"seconds": clock.seconds}
+    return history.history | {"seconds": clock.seconds}
 
 
 def _balanced(folder: Path, classes: list[str]) -> dict[int, float]:

@@ -45,7 +45,7 @@ def _run(arguments: argparse.Namespace) -> Iterable[str]:
         checks.require(params, inputs.read_recorded(inputs.RECORD, params))
         return ["params.yaml is valid"]
     if arguments.command == "compare":
-        table = tables.comparison(_metrics("evaluate"), _metrics("report"))
+        table = tables.comparison(*map(_metrics, ("evaluate", "report", "baselines")))
         stale = "evaluate" in provenance.outdated(files.own_lock())
         return [table, *["it is of earlier models: `dvc repro` compares those of now"] * stale]
     if arguments.command == "experiments":

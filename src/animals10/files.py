@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 STAGES = Path("data/_stages")  # the outputs of stages, by stage; all else in data is the user's
 _COPIES = (".dvc", "tmp", "exps")  # `dvc exp run --temp` and --queue run below this folder
 MODELS = {"train_cnn": "cnn", "train_frozen": "frozen", "finetune": "finetuned"}  # by stage
+NETWORKS = {"cnn": "cnn", "frozen": "transfer", "finetuned": "transfer"}  # by model: its images
 Lock = dict[str, Any]  # the content of a dvc.lock
 _EMPTY = "stages: {}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold

@@ -21,6 +21,7 @@ Fraction = Annotated[Float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[Float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+ImageSize = Annotated[int, Field(ge=32, le=1024)]  # side in pixels
 Acceleration = Literal["auto", "off"]
 # Of keras.applications, and EfficientNet-Lite.
 BACKBONES = (
@@ -34,6 +35,16 @@ BACKBONES = (
 LITE = "EfficientNetLite"  # not of Keras, so without weights of Keras
 # Of the side of images, in pixels; 32 for all others.
 SMALLEST_IMAGE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
+# That they were trained at; 224 for all others.
+OWN_IMAGE = {
+    **dict.fromkeys(("Xception", "InceptionV3", "InceptionResNetV2"), 299),
+    **{
+        f"EfficientNetB{i}": size for i, size in enumerate((224, 240, 260, 300, 380, 456, 528, 600))
+    },
+    **{f"EfficientNetV2B{i}": size for i, size in enumerate((224, 240, 260, 300))},
+    **{f"EfficientNetLite{i}": size for i, size in enumerate((224, 240, 260))},
+}
+_SAMPLE_IMAGE = 128  # pixels; drawn animals have no more detail
 
 
 class Block(BaseModel):
@@ -88,6 +99,7 @@ class Split(Block):
     pinned: Annotated[str, Field(min_length=1)]
     seed: Seed
     near_duplicates: Annotated[int, Field(ge=0, le=128)] | None
+    decode: Literal["ahead", "on_the_fly"] = "ahead"
 
     @model_validator(mode="after")
     def _leave_training_images(self) -> "Split":
@@ -101,6 +113,7 @@ class Backbone(Block):
 
     name: str
     weights: Annotated[str, Field(min_length=1)]
+    image_size: ImageSize | None = None
 
     @field_validator("name")
     @classmethod
@@ -154,8 +167,11 @@ class Embed(Block):
 class Training(Block):
     """What every training stage has in common."""
 
+    optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
     lr: Rate
     schedule: Literal["constant", "cosine"]
+    warmup: Fraction
+    label_smoothing: Fraction
     epochs: Count
     batch_size: Count
     patience: Count
@@ -175,9 +191,6 @@ class TrainCnn(Training):
     dropout: Annotated[list[Fraction], Field(min_length=2, max_length=2)]
     augment: Literal["none", "flip", "all"]
     precision: Literal["float32", "bfloat16"]
-    optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
-    # The loss for integer labels that every stage shares; here so that params.yaml shows it.
-    loss: Literal["sparse_categorical_crossentropy"]
 
     @model_validator(mode="after")
     def _same_blocks(self) -> "TrainCnn":
@@ -191,6 +204,7 @@ class TrainCnn(Training):
 class TrainFrozen(Training):
     """The head on the frozen backbone's features."""
 
+    feature_length: Annotated[Float, Field(gt=0)] | None
     dense: Count
     dropout: Fraction
 
@@ -206,7 +220,7 @@ class Parameters(Block):
     """All of params.yaml."""
 
     seed: Seed
-    image_size: Annotated[int, Field(ge=32, le=1024)]
+    image_size: ImageSize
     acceleration: Acceleration
     fetch: Fetch
     split: Split
@@ -226,12 +240,19 @@ class Parameters(Block):
                 f"which need {smallest}"
             )
         needed = SMALLEST_IMAGE.get(self.backbone.name, 32)
-        if self.image_size < needed:
+        if self.backbone_size < needed:
             raise ValueError(
-                f"image_size = {self.image_size} is too small for backbone.name = "
+                f"backbone.image_size = {self.backbone_size} is too small for backbone.name = "
                 f"{self.backbone.name}, which needs {needed}"
             )
         return self
+
+    @property
+    def backbone_size(self) -> int:
+        """The side of the transfer models' images in pixels: what null means is decided here."""
+        is_sample = self.fetch.source == "sample"
+        own = _SAMPLE_IMAGE if is_sample else OWN_IMAGE.get(self.backbone.name, 224)
+        return self.backbone.image_size or own
 
 
 def load(path: Path = Path("params.yaml")) -> Parameters:

@@ -19,7 +19,7 @@ class Build:
     """Proportions of a four-legged body, in canvas units.
 
     length: hip to shoulder; leg: ground to belly; depth: of the chest; waist: depth of the loins
-    as a share of the chest's; thigh and ankle: leg widths; neck: length; throat: neck width.
+    as a fraction of the chest's; thigh and ankle: leg widths; neck: length; throat: neck width.
     """
 
     length: float
@@ -60,7 +60,7 @@ def legs(
 ) -> None:
     """Draw a hind leg and a foreleg; ``swing`` holds how far each foot stands before its joint.
 
-    ``bend`` is the bow of the knees as a share of the leg: 0 for a pillar.
+    ``bend`` is the bow of the knees as a fraction of the leg: 0 for a pillar.
     """
     half, reach = build.length / 2, build.leg + 0.45 * build.depth
     for x, step, bow in ((-half, swing[0], bend), (half, swing[1], 0.25 * bend)):

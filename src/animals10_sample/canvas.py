@@ -136,7 +136,7 @@ def shade(colour: Colour, factor: float) -> Colour:
     return red, green, blue
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """Return the colour that lies ``share`` (0..1) of the way from ``first`` to ``second``."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+def mix(first: Colour, second: Colour, fraction: float) -> Colour:
+    """Return the colour that lies ``fraction`` (0..1) of the way from ``first`` to ``second``."""
+    red, green, blue = (round(a + (b - a) * fraction) for a, b in zip(first, second, strict=True))
     return red, green, blue

@@ -1,4 +1,4 @@
-"""Colours and coats: the palettes animals share, and patches, spots and stripes on a body."""
+"""Colours and coats: the palettes that animals share, and patches, spots and stripes on a body."""
 
 from __future__ import annotations
 

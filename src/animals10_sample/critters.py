@@ -85,9 +85,9 @@ def butterfly(canvas: Canvas, rng: np.random.Generator) -> Stance:
     for side, flap in zip((-1, 1), rng.uniform(0.6, 1.0, 2), strict=True):
         half = frame.stretched(side * flap, 1.0)
         # The two sides of a butterfly bear the same marks.
-        twin = np.random.default_rng(seed)
-        wing(half, hind, base, edge, spot, twin)
-        wing(half, fore, base, edge, spot, twin)
+        same = np.random.default_rng(seed)
+        wing(half, hind, base, edge, spot, same)
+        wing(half, fore, base, edge, spot, same)
     insect_body(frame)
     return "air"
 

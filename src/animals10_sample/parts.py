@@ -119,8 +119,12 @@ def leaf_ear(canvas: Canvas, length: float, colour: Colour) -> None:
 def elephant_ear(canvas: Canvas, size: float, colour: Colour) -> None:
     """Draw an elephant's fan-shaped ear that spreads along -x from (0, 0)."""
     points = [(0.08, 0.35), (-0.35, 0.5), (-0.75, 0.3), (-0.78, -0.15), (-0.45, -0.6), (-0.1, -0.4)]
-    for share, tone in ((1.0, 0.82), (0.82, 0.93)):
-        blob(canvas, [(x * size * share, y * size * share) for x, y in points], shade(colour, tone))
+    for fraction, tone in ((1.0, 0.82), (0.82, 0.93)):
+        blob(
+            canvas,
+            [(x * size * fraction, y * size * fraction) for x, y in points],
+            shade(colour, tone),
+        )
 
 
 def horn(canvas: Canvas, length: float, curl: float, colour: Colour = HORN) -> None:
@@ -196,16 +200,16 @@ def feather_fan(canvas: Canvas, length: float, colour: Colour) -> None:
 def folded_wing(canvas: Canvas, colour: Colour) -> None:
     """Draw a bird's wing folded against a body about one unit long, centred at (0, 0.3)."""
     outline = [(0.2, 0.48), (0.12, 0.22), (-0.2, 0.18), (-0.5, 0.4), (-0.15, 0.5)]
-    for share, tone in ((1.0, 0.94), (0.75, 1.06)):
-        points = [(x * share, 0.38 + (y - 0.38) * share) for x, y in outline]
+    for fraction, tone in ((1.0, 0.94), (0.75, 1.06)):
+        points = [(x * fraction, 0.38 + (y - 0.38) * fraction) for x, y in outline]
         blob(canvas, points, shade(colour, tone))
 
 
 def comb(canvas: Canvas, length: float, height: float, colour: Colour) -> None:
     """Draw a fleshy comb of four lobes along x around (0, 0)."""
-    for x, share in ((-0.4, 0.6), (-0.13, 0.9), (0.15, 1.0), (0.4, 0.7)):
+    for x, fraction in ((-0.4, 0.6), (-0.13, 0.9), (0.15, 1.0), (0.4, 0.7)):
         ellipse(
-            canvas, (x * length, 0.3 * height), (0.2 * length, share * height), colour, -0.3 * x
+            canvas, (x * length, 0.3 * height), (0.2 * length, fraction * height), colour, -0.3 * x
         )
 
 

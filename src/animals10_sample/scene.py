@@ -149,8 +149,8 @@ def background(rng: np.random.Generator, size: int) -> tuple[Image.Image, float]
         horizon = 0.3
         hues = (*WOODS, *WALLS, *GREENS, *SANDS, *FLOORS)
         first, second = np.array(choose(rng, hues)), np.array(choose(rng, hues))
-        share = np.clip(0.5 + soft_noise(rng, size, 5), 0, 1)[..., None]
-        scene = first * share + second * (1 - share)
+        fraction = np.clip(0.5 + soft_noise(rng, size, 5), 0, 1)[..., None]
+        scene = first * fraction + second * (1 - fraction)
     grain = 4 if kind in ("room", "snow") else 9
     texture = soft_noise(rng, size, 8) + soft_noise(rng, size, size // 4)
     scene = scene + grain * texture[..., None] * (rows >= horizon)

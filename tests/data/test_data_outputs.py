@@ -11,8 +11,8 @@ from PIL import Image
 
 from animals10 import files
 from animals10.data import decoding, pictures
-from animals10.data.images import decode
 from animals10.errors import UserError
+from animals10.images.decoding import decode
 
 
 def archive(path: Path) -> pd.DataFrame:

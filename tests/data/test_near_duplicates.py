@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
 import animals10_sample
-from animals10.data.images import decode
 from animals10.data.near_duplicates import SIDE, Grouped, add_groups, perceptual_hashes
 from animals10.data.splitting import assign
+from animals10.images.decoding import decode
 
 NONE = pd.DataFrame(columns=["path", "split", "sha256", "group"], dtype=str)
 

@@ -14,7 +14,7 @@ from animals10.evaluation.metrics import (
     report,
     scores,
 )
-from animals10.evaluation.tables import comparison
+from animals10.evaluation.tables import accuracy_interval, comparison
 from animals10.training import execution
 from animals10.training.batches import Batches, Examples
 
@@ -167,9 +167,27 @@ def test_figures_without_near_duplicates_are_of_the_other_rows() -> None:
 def test_the_comparison_names_what_is_without_near_duplicates() -> None:
     metrics = {"accuracy": 0.5, "macro_f1": 0.25}
     of_split = {"validation": metrics, "test": metrics}
-    plain = comparison({"cnn": of_split}, {"cnn": {"parameters": 7}})
+    report = {"cnn": {"parameters": 7, "test": {"weighted avg": {"support": 150}}}}
+    plain = comparison({"cnn": of_split}, report)
     assert "near-duplicates" not in plain
     rest = {"test_without_duplicates": {"accuracy": 0.125}}
-    assert comparison({"cnn": of_split | rest}, {"cnn": {"parameters": 7}}) == (
+    assert comparison({"cnn": of_split | rest}, report) == (
         f"{plain}\n\ntest accuracy without near-duplicates of other splits: cnn 0.125"
     )
+
+
+def test_the_interval_is_wilsons() -> None:
+    # Newcombe, Two-sided confidence intervals for the single proportion, 1998, table I.
+    assert accuracy_interval(81 / 263, 263) == "0.255 to 0.366"
+    assert accuracy_interval(0 / 20, 20) == "0.000 to 0.161"
+
+
+def test_simple_classifiers_stand_above_the_models() -> None:
+    of_split = dict.fromkeys(("validation", "test"), {"accuracy": 0.5, "macro_f1": 0.25})
+    report = {"cnn": {"parameters": 7, "test": {"weighted avg": {"support": 150}}}}
+    table = comparison({"cnn": of_split}, report, {"neighbors": of_split, "majority": of_split})
+    assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == [
+        "majority",
+        "neighbors",
+        "cnn",
+    ]

@@ -27,7 +27,11 @@ CODE = (
 TINY: dict[str, Any] = {
     "image_size": 32,
     "fetch": {"images_per_class": 5},
-    "backbone": {"name": "MobileNetV3Small", "weights": "none"},  # the quickest to trace
+    "backbone": {
+        "name": "MobileNetV3Small",
+        "weights": "none",
+        "image_size": 32,
+    },  # the quickest to trace
     "embed": {"augmented_copies": 1},
     "train_cnn": {"filters": [4, 4], "convolutions": [1, 1], "pool_sizes": [2, 2], "epochs": 2},
     "train_frozen": {"epochs": 1},

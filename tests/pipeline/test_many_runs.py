@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from pipeline.killing import fingerprint
 from pipeline.project import ENVIRONMENT, copy_project, shell_in, stages_run
 from pipeline.test_runs import lock_but_check, mlflow_runs
 
@@ -31,6 +32,26 @@ def test_results_are_the_same_bytes_without_the_record(finished: Path, tmp_path:
     assert stages_run(output) == trainings
     assert not (project / "mlflow.db").exists()
     assert lock_but_check(project) == before
+
+
+@pytest.mark.slow
+def test_decoding_on_the_fly_gives_the_same_bytes_without_arrays(
+    finished: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    copy_project(finished, project)
+    shell = shell_in(project)
+    results = ("models", "metrics", "plots", "data/_stages/embed")
+
+    def digests() -> dict[str, str]:
+        found = fingerprint(project)
+        return {name: value for name, value in found.items() if name.startswith(results)}
+
+    before = digests()
+    ran = stages_run(shell("dvc", "exp", "run", "-S", "split.decode=on_the_fly"))
+    assert set(ran) >= {"split", "train_cnn", "embed", "finetune", "evaluate"}
+    assert digests() == before
+    assert not list((project / "data/_stages/split").rglob("images.npy"))
 
 
 @pytest.mark.slow

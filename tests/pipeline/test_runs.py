@@ -45,8 +45,9 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path, finishe
     classes = json.loads((project / "models/classes.json").read_text())
     assert classes == sorted(splits["label"].unique())
     for split, members in splits.groupby("split"):
-        labels = np.load(project / f"data/_stages/split/{split}/labels.npy")
-        assert [classes[label] for label in labels] == members["label"].tolist()
+        for network in ("cnn", "transfer"):
+            labels = np.load(project / f"data/_stages/split/{network}/{split}/labels.npy")
+            assert [classes[label] for label in labels] == members["label"].tolist()
     for model in scores:
         history = pd.read_csv(project / f"plots/history/{model}.csv")
         assert list(history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr"]
@@ -71,6 +72,9 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path, finishe
 def test_the_comparison_is_printed(project: Path) -> None:
     output = shell_in(project)("env", "PYTHONPATH=src", "python", "-m", "animals10", "compare")
     assert [line.split("|")[1].strip() for line in output.splitlines()[2:]] == [
+        "majority",
+        "neighbors",
+        "logistic regression",
         "cnn",
         "frozen",
         "finetuned",

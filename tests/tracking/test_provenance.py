@@ -79,7 +79,7 @@ def test_a_dependency_has_the_digest_that_dvc_writes(finished: Path) -> None:
     """Files, folders of code and folders that are outputs."""
     stages = files.own_lock(finished)["stages"]
     locked = {dep["path"]: dep["md5"] for each in stages.values() for dep in each.get("deps", [])}
-    assert {"src/animals10/training", "data/_stages/split/train", "versions.txt"} <= set(locked)
+    assert {"src/animals10/training", "data/_stages/split/cnn/train", "versions.txt"} <= set(locked)
     assert {path: files.dependency_md5(finished / path) for path in locked} == locked
 
 

@@ -16,13 +16,16 @@ from animals10.training.fitting import compile_model, fit
 AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
 
 
+def pixels(count: int = 10) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+
+
 def examples(count: int = 10) -> Examples:
-    images = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
-    return Examples(images, np.arange(count))
+    return Examples(pixels(count), np.arange(count))
 
 
 def test_a_split_is_mapped_not_loaded(tmp_path: Path) -> None:
-    files.write_array(tmp_path / "images.npy", examples().inputs)
+    files.write_array(tmp_path / "images.npy", pixels())
     files.write_array(tmp_path / "labels.npy", examples().labels)
     loaded = load_split(tmp_path)
     assert isinstance(loaded.inputs, np.memmap)
@@ -111,7 +114,7 @@ def test_predictions_keep_the_order_of_unshuffled_batches(acceleration: Any) -> 
     np.testing.assert_array_equal(np.concatenate([batches[i][1] for i in range(3)]), data.labels)
     model = flatten()
     np.testing.assert_array_equal(
-        execution.predict(model, batches, acceleration), data.inputs.reshape(10, -1)
+        execution.predict(model, batches, acceleration), pixels().reshape(10, -1)
     )
 
 
@@ -131,13 +134,13 @@ def test_a_view_is_that_of_its_seed_and_number_also_in_prediction() -> None:
 
 @pytest.mark.parametrize(("scale", "shift"), [(1 / 255, 0), (1 / 127.5, -1), (257.0, 0)])
 def test_images_scaled_before_are_refused(scale: float, shift: float) -> None:
-    images = examples().inputs * scale + shift
+    images = pixels() * scale + shift
     with pytest.raises(UserError, match=r"images have values from .*takes RGB in 0..255"):
         Batches(Examples(images, examples().labels), 4)
 
 
 def test_images_scaled_before_are_refused_behind_black_ones() -> None:
-    images = np.concatenate([np.zeros((100, 8, 8, 3)), examples().inputs / 255])
+    images = np.concatenate([np.zeros((100, 8, 8, 3)), pixels() / 255])
     with pytest.raises(UserError, match=r"images have values from 0 to "):
         Batches(Examples(images, np.arange(len(images))), 4)
 

@@ -22,7 +22,15 @@ from animals10.training.fitting import compile_model, fit
 
 AUGMENT = Augment(rotation=15, shift=0.1, zoom=0.1, shear=10, flip=True)
 SETTINGS = Training(
-    lr=0.05, schedule="cosine", epochs=6, batch_size=8, patience=2, class_weights=True
+    optimizer="adam",
+    warmup=0,
+    label_smoothing=0,
+    lr=0.05,
+    schedule="cosine",
+    epochs=6,
+    batch_size=8,
+    patience=2,
+    class_weights=True,
 )
 ROUNDS = Finetune(**SETTINGS.model_dump() | {"epochs": 3}, rounds=2, unfreeze="all")
 

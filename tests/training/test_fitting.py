@@ -12,7 +12,7 @@ from animals10.models import networks
 from animals10.parameters import Parameters, TrainCnn
 from animals10.training.batches import Batches, Examples
 from animals10.training.execution import seed_everything
-from animals10.training.fitting import balanced_weights, compile_model, fit
+from animals10.training.fitting import Crossentropy, balanced_weights, compile_model, fit
 
 
 def settings(values: dict[str, Any], **changes: object) -> TrainCnn:
@@ -38,7 +38,7 @@ def train(values: dict[str, Any], **changes: object) -> tuple[keras.Model, pd.Da
     chosen = settings(values, **changes)
     seed_everything(3)
     model = networks.cnn(16, 2, chosen)
-    compile_model(model, chosen, 8, chosen.optimizer)
+    compile_model(model, chosen, 8)
     return model, once(model, colours(64, 1), chosen)
 
 
@@ -129,6 +129,8 @@ def test_the_schedules_give_each_epoch_its_rate(values: dict[str, Any]) -> None:
     assert constant["lr"].to_numpy() == pytest.approx([0.01, 0.01, 0.01])
     _, cosine = train(values, epochs=3, lr=0.01, schedule="cosine")
     assert cosine["lr"].to_numpy() == pytest.approx([0.01, 0.0075, 0.0025])
+    _, warm = train(values, epochs=3, lr=0.01, schedule="cosine", warmup=0.5)
+    assert warm["lr"].to_numpy() == pytest.approx([0, 0.00667, 0.0075], rel=0.01)
 
 
 def test_balanced_weights_undo_the_imbalance() -> None:
@@ -153,3 +155,20 @@ def test_class_weights_change_what_is_learnt(values: dict[str, Any]) -> None:
         compile_model(model, picked, 8)
         losses.append(once(model, rare, picked)["loss"][0])
     assert losses[0] != losses[1]
+
+
+def test_smoothed_labels_share_their_part_among_the_classes() -> None:
+    labels, probabilities = np.array([[2], [0]]), np.array([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]])
+    plain = -np.log([0.7, 0.5])
+    assert np.asarray(Crossentropy(0)(labels, probabilities)) == pytest.approx(plain.mean())
+    smoothed = 0.7 * plain - 0.1 * np.log(probabilities).sum(axis=1)
+    assert np.asarray(Crossentropy(0.3)(labels, probabilities)) == pytest.approx(smoothed.mean())
+
+
+def test_the_head_scales_features_to_one_length() -> None:
+    features = np.random.default_rng(0).uniform(0, 1, (5, 8)).astype(np.float32)
+    for length, same in ((30.0, True), (None, False)):
+        seed_everything(1)
+        head = networks.head(8, 3, dense=4, dropout=0.5, feature_length=length)
+        twice = head.predict(2 * features, verbose=0)
+        assert np.allclose(twice, head.predict(features, verbose=0), atol=1e-6) == same

@@ -9,13 +9,18 @@ import numpy as np
 import pandas as pd
 
 from animals10 import files
+from animals10.images.stored import ArchivedImages
 
 _ROWS = 5
 _LONGEST = 20  # characters of a name
 
 
 def write_samples(
-    path: Path, images: np.ndarray, labels: np.ndarray, classes: list[str], seed: int
+    path: Path,
+    images: np.ndarray | ArchivedImages,
+    labels: np.ndarray,
+    classes: list[str],
+    seed: int,
 ) -> None:
     """Draw a grid of up to 25 images with their classes as titles.
 
@@ -33,10 +38,11 @@ def write_samples(
     # Else ticks are made and measured, though not drawn.
     bare: dict[str, list[float]] = {"xticks": [], "yticks": []}
     grid = figure.subplots(_ROWS, _ROWS, subplot_kw=bare).flat
-    for axes, row in zip(grid, pick_samples(labels, seed), strict=False):
-        axes.imshow(images[row])
+    rows = pick_samples(labels, seed)
+    for axes, image, label in zip(grid, images[rows], labels[rows], strict=False):
+        axes.imshow(image)
         # A class may be named $a$.
-        axes.set_title(names[labels[row]], fontsize=9, family=families, parse_math=False)
+        axes.set_title(names[label], fontsize=9, family=families, parse_math=False)
     for axes in figure.axes:
         axes.axis("off")
     figure.suptitle("Training images as the models see them")

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 
 from animals10 import files
-from animals10.evaluation import metrics, tables
+from animals10.evaluation import baselines, metrics, tables
 from animals10.evaluation.metrics import Predictions
 from animals10.parameters import Acceleration
-from animals10.training import execution
+from animals10.training import execution, features
 from animals10.training.batches import Batches, Examples
 
 
@@ -58,13 +58,40 @@ def _write_confusions(name: str, predictions: Predictions, classes: list[str]) -
     files.write_csv(Path(f"plots/confusion/{name}_pairs.csv"), metrics.confused_pairs(table))
 
 
-def write(scores: dict[str, Any], reports: dict[str, Any]) -> None:
-    """Write metrics/evaluate.json, report.json and accuracy.json, which alone is a DVC metric.
+def compare_baselines(
+    folder: Path, test: Examples, batch_size: int, acceleration: Acceleration
+) -> dict[str, Any]:
+    """Evaluate simple classifiers on the frozen backbone's features.
+
+    Args:
+        folder: data/_stages/embed.
+        test: images, whose features no earlier stage computed.
+        batch_size: images at once.
+        acceleration: the parameter.
+
+    Returns:
+        As `baselines.evaluate`.
+    """
+    backbone = keras.saving.load_model(folder / "backbone.keras", safe_mode=True)
+    computed = features.compute(backbone, test, batch_size, acceleration)
+    splits = {
+        "validation": features.load(folder, "validation"),
+        "test": Examples(computed[0], test.labels),
+    }
+    return baselines.evaluate(features.load(folder, "train", augmented=False), splits)
+
+
+def write(scores: dict[str, Any], reports: dict[str, Any], simple: dict[str, Any]) -> None:
+    """Write metrics/accuracy.json, which alone is a DVC metric, and all figures beside it.
+
+    These are in evaluate.json, report.json and baselines.json.
 
     Args:
         scores: by model, as `evaluate` returns them.
         reports: likewise.
+        simple: of the baselines, as `compare_baselines` returns them.
     """
+    files.write_json(Path("metrics/baselines.json"), simple)
     files.write_json(Path("metrics/accuracy.json"), tables.accuracies(scores))
     files.write_json(Path("metrics/evaluate.json"), scores)
     files.write_json(Path("metrics/report.json"), reports)

@@ -59,12 +59,17 @@ def scores(predictions: Predictions) -> dict[str, float]:
     return {
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
         "loss": float(metrics.log_loss(labels, probabilities, labels=classes)),
-        "macro_f1": _averages(labels, predicted, "macro")["f1-score"],
+        "macro_f1": macro_f1(labels, predicted),
         "weighted_f1": _averages(labels, predicted, "weighted")["f1-score"],
         # scikit-learn's top_k_accuracy_score refuses two classes.
         "top3_accuracy": float((ranked == labels[:, None]).any(axis=1).mean()),
         "ece": calibration_error(probabilities, labels),
     }
+
+
+def macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """Average the F1 scores of the classes that have examples; both int64 of shape (n,)."""
+    return _averages(labels, predicted, "macro")["f1-score"]
 
 
 def _averages(labels: np.ndarray, predicted: np.ndarray, average: str) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from scipy.stats import binomtest
+
 from animals10.files import MODELS
 
 # In metrics/accuracy.json: short, since `dvc exp show` has a column for each, and the changed
@@ -9,33 +11,49 @@ from animals10.files import MODELS
 _MODELS = {"cnn": "cnn", "frozen": "frozen", "finetuned": "tuned"}
 _SPLITS = {"validation": "val", "test": "test"}
 ACCURACIES = [f"{model}.{split}" for model in _MODELS.values() for split in _SPLITS.values()]
+_BASELINES = ("majority", "neighbors", "logistic_regression")  # in metrics/baselines.json
 _COLUMNS = ("validation accuracy", "validation macro F1", "test accuracy", "test macro F1")
+_INTERVAL = "95 % interval"  # of test accuracy
 
 
-def comparison(scores: dict[str, Any], report: dict[str, Any]) -> str:
+def comparison(
+    scores: dict[str, Any], report: dict[str, Any], simple: dict[str, Any] | None = None
+) -> str:
     """Lay out the comparison of the models as Markdown, which README takes too.
 
     Args:
         scores: content of metrics/evaluate.json.
         report: content of metrics/report.json, which has the number of parameters of each model.
+        simple: content of metrics/baselines.json.
 
     Returns:
-        Lines of equal width, a row per model; below, where test photos have near-duplicates in
-        other splits, a line of the accuracies without these.
+        Lines of equal width, a row per model and simple classifier; below, where test photos have
+        near-duplicates in other splits, a line of the accuracies without these.
     """
-    rows = [["model", *_COLUMNS, "parameters"]]
-    for model in filter(scores.get, MODELS.values()):
-        values = [
-            scores[model][split][metric]
+    rows = [["model", *_COLUMNS, _INTERVAL, "parameters"]]
+    sizes = {model: f"{report[model]['parameters']:,}" for model in scores}
+    examples = next(iter(report.values()))["test"]["weighted avg"]["support"]
+    compared = (simple or {}) | scores
+    for model in filter(compared.get, (*_BASELINES, *MODELS.values())):
+        figures = [
+            compared[model][split][metric]
             for split in ("validation", "test")
             for metric in ("accuracy", "macro_f1")
         ]
-        size = report[model]["parameters"]
-        rows.append([model, *(f"{value:.3f}" for value in values), f"{size:,}"])
+        interval = accuracy_interval(compared[model]["test"]["accuracy"], examples)
+        cells = [*(f"{value:.3f}" for value in figures), interval, sizes.get(model, "")]
+        rows.append([model.replace("_", " "), *cells])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:], *_without_duplicates(scores)])
+
+
+def accuracy_interval(accuracy: float, examples: int) -> str:
+    """Return the 95 % interval of an accuracy, by Wilson's score, as "0.935 to 0.991"."""
+    right = round(accuracy * examples)
+    interval = binomtest(right, int(examples)).proportion_ci(method="wilson")
+    return f"{interval.low:.3f} to {interval.high:.3f}"
 
 
 def _without_duplicates(scores: dict[str, Any]) -> list[str]:

@@ -21,7 +21,6 @@ _DROP = 0.2  # fraction of residual branches dropped in training, in the last bl
 class _Scale(NamedTuple):
     width: float
     depth: float
-    image_size: int  # pixels, that it was trained at
 
 
 class _Stage(NamedTuple):
@@ -33,9 +32,9 @@ class _Stage(NamedTuple):
 
 
 SCALES = {
-    "EfficientNetLite0": _Scale(1.0, 1.0, 224),
-    "EfficientNetLite1": _Scale(1.0, 1.1, 240),
-    "EfficientNetLite2": _Scale(1.1, 1.2, 260),
+    "EfficientNetLite0": _Scale(1.0, 1.0),
+    "EfficientNetLite1": _Scale(1.0, 1.1),
+    "EfficientNetLite2": _Scale(1.1, 1.2),
 }
 _STAGES = (
     _Stage(3, 1, 16, 1, 1),

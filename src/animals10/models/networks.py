@@ -35,21 +35,26 @@ def cnn(image_size: int, classes: int, settings: TrainCnn) -> keras.Model:
     return keras.Model(inputs, outputs, name="cnn")
 
 
-def head(channels: int, classes: int, dense: int, dropout: float) -> keras.Model:
-    """Build the study's classifier of pooled features.
+def head(
+    channels: int, classes: int, dense: int, dropout: float, feature_length: float | None = None
+) -> keras.Model:
+    """Build the study's classifier of pooled features, and scale these to one length, if wanted.
 
     Args:
         channels: width of the features.
         classes: number of outputs.
         dense: units of the hidden layer.
         dropout: fraction of hidden units dropped in training.
+        feature_length: Euclidean length that each image's features are scaled to; None: unscaled.
 
     Returns:
         float32 features of shape (n, channels) to probabilities of shape (n, classes).
     """
+    scaled = [layers.UnitNormalization(), layers.Rescaling(feature_length)]
     return keras.Sequential(
         [
             keras.Input((channels,), name="features"),
+            *(scaled if feature_length else []),
             layers.Dense(dense, activation="relu"),
             layers.Dropout(dropout),
             layers.Dense(classes, activation="softmax", name="probabilities"),

@@ -26,7 +26,7 @@ OUTPUTS = {
     **{stage: f"models/{model}.keras" for stage, model in MODELS.items()},
     "evaluate": "metrics/evaluate.json",
 }
-_SCORES = ["metrics/accuracy.json", "metrics/evaluate.json", "metrics/report.json"]
+_SCORES = [f"metrics/{name}.json" for name in ("accuracy", "baselines", "evaluate", "report")]
 _PLOTS = [
     "plots/samples.png",
     *(f"plots/confusion/{model}{kind}.csv" for model in MODELS.values() for kind in ("", "_pairs")),

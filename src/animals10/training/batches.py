@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from animals10.errors import UserError
+from animals10.images.stored import ArchivedImages, read_split
 from animals10.parameters import Augment
 from animals10.training.augmentation import augmented
 
@@ -17,14 +18,14 @@ from animals10.training.augmentation import augmented
 class Examples:
     """Inputs and their class indices, row by row.
 
-    `inputs` may be mapped from disk, `labels` is int64 of shape (n,), and `weights` is float32 of
-    shape (n,): how much each row counts in a loss, or None for all alike.
+    `inputs` may be mapped from disk or decoded when read, `labels` is int64 of shape (n,), and
+    `weights` is float32 of shape (n,): how much each row counts in a loss, or None for all alike.
 
     Raises:
         UserError: there are not as many inputs as labels.
     """
 
-    inputs: np.ndarray
+    inputs: np.ndarray | ArchivedImages
     labels: np.ndarray
     weights: np.ndarray | None = None
 
@@ -36,24 +37,24 @@ class Examples:
                 "not of the same photos; run `dvc repro` to make both anew"
             )
 
-    def arrays(self) -> Iterator[np.ndarray]:
+    def arrays(self) -> Iterator[np.ndarray | ArchivedImages]:
         """Yield inputs, labels and, where there are some, weights: the parts of a Keras batch."""
         yield from (self.inputs, self.labels)
         if self.weights is not None:
             yield self.weights
 
 
-def load_split(folder: Path) -> Examples:
-    """Map one split's decoded images from disk.
+def load_split(folder: Path, fetched: Path = Path("data/_stages/fetch")) -> Examples:
+    """Map one split's decoded images from disk, or decode them when they are read.
 
     Args:
-        folder: `train`, `validation` or `test` in data/_stages/split.
+        folder: `train`, `validation` or `test` in data/_stages/split/cnn or …/transfer.
+        fetched: has the photos where `split.decode` is on_the_fly.
 
     Returns:
         uint8 images of shape (n, size, size, 3), and labels.
     """
-    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    return Examples(images, np.load(folder / "labels.npy", allow_pickle=False))
+    return Examples(*read_split(folder, fetched))
 
 
 class Batches(keras.utils.PyDataset):

@@ -15,9 +15,9 @@ def compute(
     examples: Examples,
     batch_size: int,
     acceleration: Acceleration,
-    augment: Augment,
-    copies: int,
-    seed: int,
+    augment: Augment | None = None,
+    copies: int = 0,
+    seed: int = 0,
 ) -> np.ndarray:
     """Run images through a backbone, unaugmented and in random transforms.
 
@@ -49,16 +49,18 @@ def compute(
     )
 
 
-def load(folder: Path, split: str) -> Examples:
+def load(folder: Path, split: str, augmented: bool = True) -> Examples:
     """Map the features that the stage `embed` wrote, each augmented copy as a further example.
 
     Args:
         folder: data/_stages/embed.
         split: train or validation.
+        augmented: False leaves the augmented copies out.
 
     Returns:
         float32 features of shape (copies * n, channels), and labels.
     """
     features = np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)
+    features = features if augmented else features[:1]
     labels = np.load(folder / f"{split}_labels.npy", allow_pickle=False)
     return Examples(features.reshape(-1, features.shape[-1]), np.tile(labels, len(features)))

@@ -31,30 +31,44 @@ def balanced_weights(labels: np.ndarray) -> np.ndarray:
     return weights.astype(np.float32)
 
 
+class Crossentropy(keras.losses.Loss):
+    """Cross-entropy of integer labels, smoothed: Keras smooths only labels that are vectors.
+
+    Source: Szegedy et al., Rethinking the Inception Architecture, CVPR 2016.
+
+    Args:
+        label_smoothing: fraction of each label, 0..1, that goes to all classes alike.
+    """
+
+    def __init__(self, label_smoothing: float) -> None:
+        super().__init__(name="crossentropy")
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each row: labels of shape (n, 1), probabilities (n, classes)."""
+        labels = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), y_pred.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            labels, y_pred, label_smoothing=self.label_smoothing
+        )
+
+
 def compile_model(
-    model: keras.Model,
-    settings: Training,
-    steps: int,
-    optimizer: str = "adam",
-    loss: str = "sparse_categorical_crossentropy",
-    steps_per_execution: int = 1,
+    model: keras.Model, settings: Training, steps: int, steps_per_execution: int = 1
 ) -> None:
     """Give a model its optimizer, loss and metric.
 
     Args:
         model: changed in place.
-        settings: learning rate, schedule and epochs.
+        settings: of optimizer, loss and epochs.
         steps: batches an epoch.
-        optimizer: name of a Keras optimizer.
-        loss: name of a Keras loss of integer labels.
         steps_per_execution: batches that Keras runs between two calls of its callbacks.
     """
-    rate = learning_rate(settings, steps)
+    rate, smoothing = learning_rate(settings, steps), settings.label_smoothing
     model.compile(
         optimizer=keras.optimizers.get(
-            {"class_name": optimizer, "config": {"learning_rate": rate}}
+            {"class_name": settings.optimizer, "config": {"learning_rate": rate}}
         ),
-        loss=loss,
+        loss=Crossentropy(smoothing) if smoothing else "sparse_categorical_crossentropy",
         metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         steps_per_execution=min(steps_per_execution, steps),
     )
@@ -67,12 +81,17 @@ def learning_rate(settings: Training, steps: int) -> Any:
 
     Args:
         settings: `lr`, and `schedule`: constant, or cosine, which falls to 0 over all epochs
-            (Loshchilov and Hutter, SGDR, ICLR 2017).
+            (Loshchilov and Hutter, SGDR, ICLR 2017), after a `warmup` in which it rises from 0.
         steps: batches an epoch.
     """
     if settings.schedule == "constant":
         return settings.lr
-    return keras.optimizers.schedules.CosineDecay(settings.lr, settings.epochs * steps)
+    total = settings.epochs * steps
+    warmup = int(total * settings.warmup)
+    start = 0.0 if warmup else settings.lr
+    return keras.optimizers.schedules.CosineDecay(
+        start, total - warmup, warmup_target=settings.lr, warmup_steps=warmup
+    )
 
 
 class EpochStart(keras.callbacks.TerminateOnNaN):

@@ -11,8 +11,7 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 
-from animals10.data import image_files
-from animals10.data.image_files import DAMAGE
+from animals10.images.damage import DAMAGE, reason, repaired
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 # Pixels of a file: the most that may be allowed. A JPEG is reduced while it is decoded.
@@ -93,11 +92,11 @@ def examine(
         return _open(content, size, *limits)
     except DAMAGE as error:
         damage = error
-    for note, repaired in image_files.repaired(content, damage):
+    for note, better in repaired(content, damage):
         with suppress(*DAMAGE):
-            pixels, notes = _open(repaired, size, *limits)
+            pixels, notes = _open(better, size, *limits)
             return pixels, (note, *notes)
-    raise ImageError(image_files.reason(content, damage))
+    raise ImageError(reason(content, damage))
 
 
 def _open(

@@ -7,7 +7,7 @@ from conftest import ROOT
 def test_damaged_images_are_kept_or_rejected() -> None:
     """A short run of `make fuzz`."""
     done = subprocess.run(
-        [sys.executable, "tests/data/fuzz_images.py", "1000", "1"],
+        [sys.executable, "tests/images/fuzz_images.py", "1000", "1"],
         cwd=ROOT,
         env={"PYTHONPATH": "src"},
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Decode mutated image files: python tests/data/fuzz_images.py <files> <seed> (`make fuzz`).
+"""Decode mutated image files: python tests/images/fuzz_images.py <files> <seed> (`make fuzz`).
 
 Every file must be kept or rejected with a reason, within 5 s and 1 GiB of memory.
 """
@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from animals10.data.images import ImageError, decode
 from animals10.data.near_duplicates import SIDE, perceptual_hashes
+from animals10.images.decoding import ImageError, decode
 
 LONGEST, LARGEST = 5.0, 2**30  # seconds, bytes
 NUMBERS = [0, 1, 2, 127, 128, 254, 255]

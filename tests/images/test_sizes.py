@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
-from data.image_bytes import (
+from images.image_bytes import (
     BLACK,
     IGNORED,
     chunk,
@@ -16,7 +16,7 @@ from data.image_bytes import (
 )
 from PIL import Image, features
 
-from animals10.data.images import (
+from animals10.images.decoding import (
     LARGEST_JPEG,
     LARGEST_OTHER,
     ImageError,
@@ -161,7 +161,7 @@ MEASURE = """
 import re, sys
 from pathlib import Path
 import animals10.data.scanning, animals10.data.sources  # what a worker of fetch has, too
-from animals10.data.images import decode
+from animals10.images.decoding import decode
 decode(Path(sys.argv[1]).read_bytes(), int(sys.argv[2]))
 print(re.search("VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 from conftest import picture
-from data.image_bytes import (
+from images.image_bytes import (
     AVIF,
     BLACK,
     IGNORED,
@@ -19,8 +19,8 @@ from data.image_bytes import (
 )
 from PIL import Image, ImageCms
 
-from animals10.data.image_files import END_NOTE, METADATA_NOTE
-from animals10.data.images import (
+from animals10.images.damage import END_NOTE, METADATA_NOTE
+from animals10.images.decoding import (
     EXIF_NOTE,
     PROFILE_NOTE,
     ImageError,

@@ -3,7 +3,7 @@ import zlib
 
 import numpy as np
 import pytest
-from data.image_bytes import (
+from images.image_bytes import (
     AVIF,
     BLACK,
     IGNORED,
@@ -18,7 +18,7 @@ from data.image_bytes import (
 )
 from PIL import Image
 
-from animals10.data.images import (
+from animals10.images.decoding import (
     DARK_NOTE,
     decode,
     examine,
