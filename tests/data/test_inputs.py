@@ -96,6 +96,16 @@ def test_unchanged_files_are_hashed_once(
     assert digests(values) == before
 
 
+@pytest.mark.usefixtures("project")
+def test_data_that_no_stage_makes_any_more_are_named() -> None:
+    made = ("data/train", "data/gone", "data/_stages/split/train", "data/_stages/split/splits.csv")
+    outs = [{"path": path, "md5": "0" * 32} for path in (*made, "models/cnn.keras")]
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"split": {"outs": outs}}}))
+    for path in ("data/train", "data/_stages/split/train", "data/_stages/split/splits.csv"):
+        Path(path).mkdir(parents=True)
+    assert inputs.left_behind() == ["data/_stages/split/train", "data/train"]
+
+
 def test_photos_may_lie_in_data_beside_the_outputs(values: dict[str, Any], project: Path) -> None:
     for name in ("data/cat", "data/dog", "data/_stages/split/train"):
         (project / name).mkdir(parents=True)

@@ -13,7 +13,8 @@ from pipeline.test_runs import mlflow_runs
 
 EARLIER = "2d4e3bf"  # before data lay in data/_stages
 OWN = {"fetch": {"source": "photos"}}
-THEN = TINY | OWN | {"embed": {"views": 1}}
+NETWORK = {key: value for key, value in TINY["backbone"].items() if key != "image_size"}
+THEN = TINY | OWN | {"backbone": NETWORK, "embed": {"views": 1}}
 
 
 def write_parameters(folder: Path, changes: dict[str, Any]) -> None:

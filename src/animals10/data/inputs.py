@@ -88,12 +88,8 @@ def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
 
 def left_behind() -> list[str]:
     """List the data that an earlier version of this pipeline made, by dvc.lock, and none uses."""
-    made = files.outs(files.own_lock())
-    return sorted(
-        path
-        for path in made
-        if path.startswith("data/") and not Path(path).is_relative_to(files.STAGES)
-    )
+    made = files.outs(files.own_lock()).keys() - _outputs()
+    return sorted(path for path in made if path.startswith("data/") and Path(path).exists())
 
 
 def _require_own(key: str, path: Path) -> None:
