@@ -63,6 +63,7 @@ def test_code_dependencies_are_exactly_what_is_imported(stage: str) -> None:
         return
     declared = {dep for dep in STAGES[stage]["deps"] if dep.startswith("src/")}
     assert declared == closure(ROOT / "stages" / f"{stage}.py")
+    assert len(STAGES[stage]["deps"]) == len(set(STAGES[stage]["deps"]))
     assert f"stages/{stage}.py" in STAGES[stage]["deps"]
 
 
