@@ -121,8 +121,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     ("source", "backbone", "side"),
     [
         ("sample", {}, 128),
-        ("photos.zip", {}, 224),
-        ("photos.zip", {"name": "EfficientNetLite2"}, 260),
+        ("photos.zip", {}, 260),
+        ("photos.zip", {"name": "EfficientNetLite0"}, 224),
         ("photos.zip", {"name": "InceptionV3", "weights": "none"}, 299),
         ("photos.zip", {"image_size": 160}, 160),
         ("sample", {"image_size": 224}, 224),

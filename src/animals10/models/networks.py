@@ -50,11 +50,13 @@ def head(
     Returns:
         float32 features of shape (n, channels) to probabilities of shape (n, classes).
     """
-    scaled = [layers.UnitNormalization(), layers.Rescaling(feature_length)]
+    scaling = []
+    if feature_length is not None:
+        scaling = [layers.UnitNormalization(), layers.Rescaling(feature_length)]
     return keras.Sequential(
         [
             keras.Input((channels,), name="features"),
-            *(scaled if feature_length else []),
+            *scaling,
             layers.Dense(dense, activation="relu"),
             layers.Dropout(dropout),
             layers.Dense(classes, activation="softmax", name="probabilities"),
