@@ -95,7 +95,7 @@ compare: $(DEV) ## measure the pipeline against notebooks, with ../shared (1 hou
 	PYTHONPATH=src python benchmarks/notebooks/compare.py accuracy 1
 
 # What stages depend on: another version may decode, draw or compute otherwise.
-DECIDE := keras|numpy|opencv-python-headless|pillow|tensorflow
+DECIDE := keras|numpy|onnx|onnxruntime|opencv-python-headless|pillow|tensorflow|tf2onnx
 
 lock: $(BARE) ## pin pyproject.toml's packages in uv.lock and versions.txt; to newer versions: UPGRADE=1
 	uv lock --no-config --default-index https://pypi.org/simple $(if $(UPGRADE),--upgrade)

@@ -120,7 +120,8 @@ def test_dependencies_are_what_the_code_imports() -> None:
 
 
 def test_the_versions_that_stages_depend_on_are_those_of_the_lock() -> None:
-    names = ["keras", "numpy", "opencv-python-headless", "pillow", "tensorflow"]
+    names = ["keras", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow"]
+    names += ["tensorflow", "tf2onnx"]
     # One each, whatever the Python.
     locked = [(each["name"], each["version"]) for each in LOCK["package"] if each["name"] in names]
     versions = (ROOT / "versions.txt").read_text(encoding="utf-8").splitlines()
