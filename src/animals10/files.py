@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 STAGES = Path("data/_stages")  # the outputs of stages, by stage; all else in data is the user's
+PROBABILITIES = STAGES / "evaluate/probabilities"  # <model>_<split>.npy, as evaluate had them
 _COPIES = (".dvc", "tmp", "exps")  # `dvc exp run --temp` and --queue run below this folder
 MODELS = {"train_cnn": "cnn", "train_frozen": "frozen", "finetune": "finetuned"}  # by stage
 NETWORKS = {"cnn": "cnn", "frozen": "transfer", "finetuned": "transfer"}  # by model: its images
@@ -197,6 +198,18 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """Write an array as `.npy`, which can be mapped into memory instead of read."""
     with replacing(path) as temporary:
         np.save(temporary, array, allow_pickle=False)
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write named arrays as `.npz`."""
+    with replacing(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, say a text in UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_rows(

@@ -23,8 +23,8 @@ def evaluate(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Predict all splits once by a model, and write its confusions on test.
 
-    Writes plots/confusion/<name>.csv, a row per photo, and <name>_pairs.csv, a row per pair of
-    classes.
+    Writes the probabilities into data/_stages/evaluate, plots/confusion/<name>.csv, a row per
+    photo, and <name>_pairs.csv, a row per pair of classes.
 
     Args:
         name: cnn, frozen or finetuned; its file is models/<name>.keras.
@@ -43,6 +43,7 @@ def evaluate(
     for split, examples in splits.items():
         batches = Batches(examples, batch_size=64, shuffle=False)
         probabilities = execution.predict(copy, batches, acceleration, f"{name} on {split}")
+        files.write_array(files.PROBABILITIES / f"{name}_{split}.npy", probabilities)
         predictions[split] = Predictions(probabilities, examples.labels)
     _write_confusions(name, predictions["test"], classes)
     scores = {split: metrics.scores(each) for split, each in predictions.items()}
