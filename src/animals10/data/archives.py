@@ -22,6 +22,7 @@ from typing import IO, NoReturn, Self
 
 from animals10.errors import UserError
 
+LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger
 LARGEST_TOTAL = 256 * 2**30  # bytes of all members together
 DEEPEST = 100  # folders around a file
 LARGEST_RATIO = 100  # of members to archive; photos hardly shrink
@@ -64,7 +65,7 @@ def open_archive(file: IO[bytes], source: str) -> Iterator[list[Entry]]:
 
     Args:
         file: the archive; it can be sought in.
-        source: what the user calls it.
+        source: what messages call it, say "fetch.source = 'photos.zip'".
 
     Raises:
         ArchiveError: it is damaged, no archive, or holds what no archive of photos does; also
@@ -100,7 +101,7 @@ def _damage_in_one_line(source: str) -> Iterator[None]:
             raise  # a full disk and the like
         why = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
         raise ArchiveError(
-            f"fetch.source = {source!r} is not a readable zip or tar ({why}); download or pack it "
+            f"{source} is not a readable zip or tar ({why}); download or pack it "
             "again, or unpack it and give the folder of photos"
         ) from None
 
@@ -142,7 +143,7 @@ class _Check:
 
     def refuse(self, name: str, what: str) -> NoReturn:
         raise ArchiveError(
-            f"fetch.source = {self.source!r}: its member {name!r} {what}; "
+            f"{self.source}: its member {name!r} {what}; "
             "nothing was taken from it; pack the photos again, as plain files"
         )
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from animals10 import errors
 
-_MOST_PROCESSES = 4  # however many cores there are: to decode a photo may take 0.8 GiB
+MOST_AT_ONCE = 4  # however many cores there are: to decode a photo may take 0.8 GiB
 _AT_ONCE = 16  # items that are sent to a process together
 _CHUNK_ITEMS, _CHUNK_BYTES = 256, 64 * 2**20
 
@@ -55,7 +55,7 @@ def in_order(
     Raises:
         UserError: the system killed a process.
     """
-    count = min(_MOST_PROCESSES, os.cpu_count() or 1)
+    count = min(MOST_AT_ONCE, os.cpu_count() or 1)
     pool = ProcessPoolExecutor(count, initializer=_start, initargs=(os.getpid(),))
     running: deque[Iterator[tuple[Item, Result]]] = deque()
     try:

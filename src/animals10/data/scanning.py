@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn
 from tqdm import tqdm
 
 from animals10.data import layouts, manifest
-from animals10.data.archives import DEEPEST, Entry
+from animals10.data.archives import DEEPEST, LARGEST_FILE, Entry
 from animals10.data.layouts import Member
 from animals10.data.names import hidden, tidy
 from animals10.data.near_duplicates import SIDE, perceptual_hashes
@@ -19,7 +19,6 @@ from animals10.errors import UserError
 from animals10.images.decoding import ImageError, examine
 from animals10.parameters import LargestPixels
 
-LARGEST_FILE = 256 * 2**20  # bytes; no photo is larger
 _SHOWN = 50  # classes; a terminal takes no more
 
 

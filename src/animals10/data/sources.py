@@ -97,7 +97,7 @@ def _archive(path: Path, fetch: Fetch) -> Iterator[list[Entry]]:
                 f"fetch.source = {shown!r}: the sha256 of the archive is {found}, not {expected} "
                 "as fetch.sha256 says; get the right archive, or correct fetch.sha256"
             )
-        with open_archive(file, shown) as entries:
+        with open_archive(file, f"fetch.source = {shown!r}") as entries:
             yield entries
 
 
