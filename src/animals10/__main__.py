@@ -1,4 +1,4 @@
-"""Commands: python -m animals10 params | compare | experiments | sync | ui | why."""
+"""Commands: python -m animals10 params | compare | experiments | predict | sync | ui | why."""
 
 from animals10 import errors
 
@@ -6,15 +6,10 @@ errors.guard_imports()  # the imports below take seconds
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-from animals10 import files, parameters
-from animals10.data import inputs
-from animals10.evaluation import tables
-from animals10.models import checks
-from animals10.tracking import provenance
 
 
 def main() -> None:
@@ -30,25 +25,62 @@ def main() -> None:
     ui.add_argument("--port", type=int, default=5000)
     why = commands.add_parser("why", help="explain what made a model file")
     why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
+    _add_predict(commands)
     arguments = parser.parse_args()
+    if arguments.command == "predict":  # which works anywhere
+        from animals10.deployment import command
+
+        sys.exit(command.run(arguments))
     if not Path("dvc.yaml").is_file():
         raise errors.UserError("there is no dvc.yaml here; run from the project's folder")
     for line in _run(arguments):
         print(line, flush=True)
 
 
+def _add_predict(commands: Any) -> None:
+    predict = commands.add_parser("predict", help="tell what is on photos")
+    predict.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, patterns, archives; - for a list on standard input",
+    )
+    predict.add_argument(
+        "--model", help="cnn, frozen, finetuned, champion, or a file; by default the champion"
+    )
+    predict.add_argument("--top", type=_count, default=2, metavar="K", help="classes to name (2)")
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON object a line")
+    form.add_argument("--csv", action="store_true", help="print CSV")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give 1 or more")
+    return int(text)
+
+
 def _run(arguments: argparse.Namespace) -> Iterable[str]:
-    # The later imports take seconds, those of MLflow, Keras and DVC.
+    # Each command imports what it needs: MLflow, Keras and DVC take seconds.
     if arguments.command == "params":
+        from animals10 import parameters
+        from animals10.data import inputs
+        from animals10.models import checks
+
         _require_repository()
         params = parameters.load()
         checks.require(params, inputs.read_recorded(inputs.RECORD, params))
         return ["params.yaml is valid"]
     if arguments.command == "compare":
+        from animals10 import files
+        from animals10.evaluation import tables
+        from animals10.tracking import provenance
+
         table = tables.comparison(*map(_metrics, ("evaluate", "report", "baselines")))
         stale = "evaluate" in provenance.outdated(files.own_lock())
         return [table, *["it is of earlier models: `dvc repro` compares those of now"] * stale]
     if arguments.command == "experiments":
+        from animals10 import files
         from animals10.tracking import experiments
 
         return [experiments.table(experiments.collect(files.read_yaml(Path("params.yaml"))))]

@@ -216,6 +216,14 @@ class Finetune(Training):
     unfreeze: Annotated[str, Field(min_length=1)]
 
 
+class Export(Block):
+    """When a prediction is unsure, and whether there are models of 8-bit integers too."""
+
+    accepted_accuracy: Annotated[Float, Field(gt=0, le=1)]
+    unfamiliar: Fraction
+    int8: bool
+
+
 class Parameters(Block):
     """All of params.yaml."""
 
@@ -230,6 +238,7 @@ class Parameters(Block):
     embed: Embed
     train_frozen: TrainFrozen
     finetune: Finetune
+    export: Export
 
     @model_validator(mode="after")
     def _enough_pixels(self) -> "Parameters":

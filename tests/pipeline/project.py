@@ -48,7 +48,7 @@ ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "test@example.org",
 }
 # Beside `check`, which always runs.
-STAGES = ["fetch", "split", "train_cnn", "embed", "train_frozen", "finetune", "evaluate"]
+STAGES = ["fetch", "split", "train_cnn", "embed", "train_frozen", "finetune", "evaluate", "export"]
 Shell = Callable[..., str]
 
 

@@ -20,7 +20,10 @@ EXEMPT = {"__init__.py", "errors.py", "parameters.py", "tracking"}
 # Properties of the parameters, and the parameters that decide them.
 DECIDED_BY = {"backbone_size": ["backbone.image_size", "backbone.name", "fetch.source"]}
 # From images on down: each imports only those before it.
-ORDER = ("images", "data", "models", "acceleration", "training", "evaluation", "tracking")
+ORDER = (
+    *("images", "data", "models", "acceleration", "training", "evaluation", "tracking"),
+    "deployment",
+)
 
 
 def imported(path: Path) -> set[Path]:
@@ -129,7 +132,7 @@ def test_the_test_split_reaches_no_training_stage() -> None:
         assert "test" not in (ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8")
     for test in ("data/_stages/split/cnn/test", "data/_stages/split/transfer/test"):
         users = [name for name, stage in STAGES.items() if test in stage.get("deps", [])]
-        assert users == ["evaluate"]
+        assert users == ["evaluate", "export"]
 
 
 def test_data_outputs_lie_where_no_users_files_are() -> None:

@@ -32,7 +32,7 @@ def project(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_project(finished, folder)
     shell = shell_in(folder)
     output = shell("dvc", "exp", "run", "-S", "finetune.lr=3e-5")
-    assert stages_run(output) == ["finetune", "evaluate"]
+    assert stages_run(output) == ["finetune", "evaluate", "export"]
     assert shell("git", "diff", "--numstat", "params.yaml").split() == ["1", "1", "params.yaml"]
     return folder
 

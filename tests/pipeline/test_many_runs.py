@@ -45,7 +45,9 @@ def test_decoding_on_the_fly_gives_the_same_bytes_without_arrays(
 
     def digests() -> dict[str, str]:
         found = fingerprint(project)
-        return {name: value for name, value in found.items() if name.startswith(results)}
+        # An exported model has a digest of the parameters in it, and its card too.
+        compared = {name for name in found if name.startswith(results)}
+        return {name: found[name] for name in compared if not name.endswith((".onnx", ".md"))}
 
     before = digests()
     ran = stages_run(shell("dvc", "exp", "run", "-S", "split.decode=on_the_fly"))

@@ -92,7 +92,7 @@ def test_the_seed_changes_the_trainings_and_not_the_data(project: Path) -> None:
     path.write_text(yaml.safe_dump(values | {"seed": 1}))
     changed = set(json.loads(shell_in(project)("dvc", "status", "--json"))) - {"check"}
     path.write_text(before)
-    assert changed == {"train_cnn", "embed", "train_frozen", "finetune", "evaluate"}
+    assert changed == {"train_cnn", "embed", "train_frozen", "finetune", "evaluate", "export"}
 
 
 def test_the_page_of_plots_is_made(project: Path, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_an_experiment_in_a_temporary_copy_reruns_only_what_its_parameter_touche
 ) -> None:
     shell = shell_in(project)
     tuned = shell("dvc", "exp", "run", "--temp", "--name", "tuned", "-S", "finetune.lr=3e-5")
-    assert stages_run(tuned) == ["finetune", "evaluate"]
+    assert stages_run(tuned) == ["finetune", "evaluate", "export"]
     runs = mlflow_runs(project)
     stages = runs[runs["tags.experiment"] == "tuned"]["tags.mlflow.runName"]
     assert set(stages) == {"tuned", "finetune", "evaluate"}

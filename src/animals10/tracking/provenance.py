@@ -69,6 +69,19 @@ def identity(lock: Lock) -> dict[str, str]:
     }
 
 
+def upstream(lock: Lock, stage: str) -> Lock:
+    """Return the part of a lock that has a stage and all stages before it."""
+    stages = lock["stages"]
+    makers = {out["path"]: name for name in stages for out in stages[name].get("outs", [])}
+    found, queue = {}, [stage]
+    while queue:
+        name = queue.pop()
+        found[name] = stages[name]
+        needed = {makers.get(dep["path"], name) for dep in stages[name].get("deps", [])}
+        queue.extend(needed - found.keys())
+    return {"stages": found}
+
+
 def outdated(lock: Lock) -> set[str]:
     """Return the stages whose inputs changed after they ran, and all stages after these.
 

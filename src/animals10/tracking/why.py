@@ -41,7 +41,7 @@ def explain(path: Path) -> Iterator[str]:
             f"{path} (md5 {digest}) is no output of this pipeline, neither in the workspace nor in "
             "an experiment or commit; it was changed, or made elsewhere"
         )
-    stages = _upstream(origin)
+    stages = provenance.upstream(origin.lock, origin.stage)["stages"]
     yield f"{path}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}"
     yield f"made by:    stage {origin.stage}, {_where(origin.revision)}"
     yield from _record(digest)
@@ -90,19 +90,6 @@ def _record(digest: str) -> Iterator[str]:
     yield f"code:       commit {tags['revision']}"
     yield f"machine:    {tags['machine']}"
     yield f"versions:   {tags['versions']}"
-
-
-def _upstream(origin: Origin) -> dict[str, dict[str, Any]]:
-    """Return the stages that a file comes from, as the lock has them."""
-    stages = origin.lock["stages"]
-    makers = {out["path"]: name for name in stages for out in stages[name].get("outs", [])}
-    found, queue = {}, [origin.stage]
-    while queue:
-        name = queue.pop()
-        found[name] = stages[name]
-        needed = {makers.get(dep["path"], name) for dep in stages[name].get("deps", [])}
-        queue.extend(needed - found.keys())
-    return found
 
 
 def _data(origin: Origin, stages: dict[str, dict[str, Any]]) -> str:

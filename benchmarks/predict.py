@@ -1,0 +1,135 @@
+"""How fast exported models predict: python benchmarks/predict.py [folder of models …].
+
+Each folder has finetuned.keras and finetuned.onnx, as `models` after `make repro`. The ways take
+turns in one process, on photos in memory; 3 minutes on 2 cores. Writes benchmarks/predict.md.
+"""
+
+from animals10 import errors
+
+errors.guard_imports()  # the imports below take seconds
+
+import io
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+import animals10_sample
+from animals10 import files
+from animals10.data.archives import Entry
+from animals10.deployment import photos
+from animals10.deployment.predictor import Predictor, open_session
+from animals10.images.decoding import decode
+from animals10.tracking.provenance import revision, surroundings
+
+TURNS, IMAGES = 15, 192
+BATCHES = (8, 16, 32, 64, 128)  # of Keras; its best counts
+Way = Callable[[], object]
+
+
+def jpeg(number: int) -> bytes:
+    """Draw a photo of 300 x 260 pixels, as those of Animals-10 are."""
+    name = animals10_sample.CLASSES[number % 10]
+    drawn = Image.fromarray(animals10_sample.draw(name, np.random.default_rng(number)))
+    content = io.BytesIO()
+    drawn.resize((300, 260)).save(content, "JPEG", quality=90)
+    return content.getvalue()
+
+
+def seconds(ways: dict[str, Way], turns: int) -> dict[str, float]:
+    """Run each way once, then all in turn; return the median of each."""
+    for way in ways.values():
+        way()
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(turns):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def single(model: keras.Model, predictor: Predictor, path: Path) -> dict[str, float]:
+    """Time one photo from its bytes to probabilities, in milliseconds."""
+    content, session, size = jpeg(0), open_session(path), predictor.size
+    entries = [Entry("photo", lambda: content, len(content))]
+    ways: dict[str, Way] = {
+        "predict": lambda: list(photos.predictions(predictor, entries, 2)),
+        "bare": lambda: session.run(None, {"image": decode(content, size)[None]}),
+        "keras": lambda: model.predict(decode(content, size)[None], verbose=0),
+    }
+    return {name: 1000 * value for name, value in seconds(ways, TURNS).items()}
+
+
+def many(model: keras.Model, predictor: Predictor) -> dict[str, float]:
+    """Count images a second, of decoded images in memory."""
+    images = np.stack([decode(jpeg(number % 16), predictor.size) for number in range(IMAGES)])
+
+    def by_keras(size: int) -> Way:
+        return lambda: model.predict(images, batch_size=size, verbose=0)
+
+    ways: dict[str, Way] = {"predict": lambda: predictor.predict(images)}
+    ways |= {f"keras {size}": by_keras(size) for size in BATCHES}
+    rates = {name: IMAGES / value for name, value in seconds(ways, 3).items()}
+    return {"predict": rates.pop("predict"), "keras": max(rates.values())}
+
+
+def start(path: Path) -> float:
+    """Time the command, from its start to its end, for one photo."""
+    photo = Path("benchmarks/out/photo.jpg")
+    files.write_bytes(photo, jpeg(0))
+    command = [sys.executable, "-m", "animals10", "predict", str(photo), "--model", str(path)]
+    environment = os.environ | {"PYTHONPATH": "src"}
+    run = partial(subprocess.run, command, env=environment, capture_output=True, check=True)
+    return seconds({"start": run}, 5)["start"]
+
+
+def row(folder: Path) -> str:
+    """Measure the models of a folder."""
+    path = folder / "finetuned.onnx"
+    model = keras.saving.load_model(folder / "finetuned.keras", safe_mode=True)
+    predictor = Predictor(path)
+    one, rates = single(model, predictor, path), many(model, predictor)
+    cells = [
+        f"{predictor.size}",
+        *(f"{one[name]:.1f} ms" for name in ("predict", "bare", "keras")),
+        f"{one['keras'] / one['predict']:.0f}, {one['predict'] / one['bare']:.2f}",
+        *(f"{rates[name]:.0f}" for name in ("predict", "keras")),
+        f"{rates['predict'] / rates['keras']:.2f}",
+        f"{start(path):.2f} s",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Measure, and write the table."""
+    rows = [row(Path(folder)) for folder in sys.argv[1:] or ["models"]]
+    lines = [
+        "# How fast exported models predict",
+        "",
+        f"By `python benchmarks/predict.py`, revision {revision()[:7]}, on",
+        f"{surroundings()['machine']}: the fine-tuned model, one photo from its bytes to",
+        "probabilities (`predict`; decoding and a bare call of ONNX Runtime; decoding and Keras's",
+        f"`model.predict`), then images a second of {IMAGES} in memory (Keras at its best batch",
+        f"size of {', '.join(map(str, BATCHES))}), and the whole command for one photo. Medians of",
+        "ways that take turns.",
+        "",
+        "| pixels | one: predict | bare | Keras | Keras / predict, predict / bare "
+        "| many: predict | Keras | ratio | command |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        *rows,
+    ]
+    Path("benchmarks/predict.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(*rows, sep="\n")
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,1 @@
+"""Models for use: the export to ONNX, and predictions without TensorFlow."""

@@ -1,0 +1,71 @@
+"""A finished graph, what it predicts, and when a prediction of it is unsure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from animals10 import files
+from animals10.deployment import graph
+from animals10.deployment.predictor import Outputs, open_session, run
+from animals10.evaluation.calibration import acceptance_threshold
+from animals10.parameters import Export
+from animals10.training.batches import Examples
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finished graph, its outputs on validation and test, and its thresholds."""
+
+    model: onnx.ModelProto
+    validation: Outputs
+    test: Outputs
+    thresholds: dict[str, float]
+
+    @classmethod
+    def of(
+        cls, model: onnx.ModelProto, splits: dict[str, Examples], settings: Export
+    ) -> "Candidate":
+        """Run a graph on validation and test; validation decides the thresholds."""
+        session = open_session(graph.to_bytes(model, {}))
+        validation, test = (
+            Outputs(*run(session, splits[split].inputs)) for split in ("validation", "test")
+        )
+        right = validation.probabilities.argmax(axis=1) == splits["validation"].labels
+        confidence = validation.probabilities.max(axis=1)
+        accepted = acceptance_threshold(confidence, right, settings.accepted_accuracy)
+        unusual = np.quantile(validation.unfamiliarity, 1 - settings.unfamiliar, method="higher")
+        thresholds = {"threshold": accepted, "unfamiliarity_threshold": float(unusual)}
+        return cls(model, validation, test, thresholds)
+
+    def accuracy(self, labels: np.ndarray) -> float:
+        """Return the accuracy on validation, of which the labels are."""
+        return float((self.validation.probabilities.argmax(axis=1) == labels).mean())
+
+    def figures(self, labels: np.ndarray) -> dict[str, Any]:
+        """Return the thresholds, and what they do to the test photos, of which the labels are.
+
+        A share of no photos is None.
+        """
+        accepted = self.test.probabilities.max(axis=1) >= self.thresholds["threshold"]
+        unfamiliar = self.test.unfamiliarity > self.thresholds["unfamiliarity_threshold"]
+        right = self.test.probabilities.argmax(axis=1) == labels
+        sure = accepted & ~unfamiliar
+        return self.thresholds | {
+            "accepted": _share(accepted),
+            "accepted_accuracy": _share(right[accepted]),
+            "unfamiliar": _share(unfamiliar),
+            "sure": _share(sure),
+            "sure_accuracy": _share(right[sure]),
+        }
+
+    def write(self, path: Path, about: dict[str, str]) -> None:
+        """Write the graph, with its thresholds and what else it shall say of itself."""
+        thresholds = {key: repr(value) for key, value in self.thresholds.items()}
+        files.write_bytes(path, graph.to_bytes(self.model, about | thresholds))
+
+
+def _share(flags: np.ndarray) -> float | None:
+    return float(flags.mean()) if len(flags) else None

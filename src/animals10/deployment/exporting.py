@@ -1,0 +1,155 @@
+"""The export of a model: converted, calibrated, checked against Keras, and written."""
+
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+
+from animals10 import files
+from animals10.deployment import graph, quantization, reference
+from animals10.deployment.candidate import Candidate
+from animals10.deployment.predictor import Outputs, open_session, run
+from animals10.errors import UserError
+from animals10.evaluation import calibration, familiarity, metrics
+from animals10.parameters import Export
+from animals10.training.batches import Examples
+
+TOLERANCE = 1e-4  # of a probability
+MODELS = Path("models")
+_FITTED = 4000  # training photos that decide what is familiar; more change little
+_DECODING = (
+    "upright by EXIF, sRGB, white behind transparent parts, the first frame; resized to a square "
+    "without regard to proportions, bilinear, antialiased; RGB, 0..255"
+)
+
+
+def describe(
+    name: str, splits: dict[str, Examples], classes: list[str], identity: dict[str, str]
+) -> dict[str, str]:
+    """Return what an exported file says of itself, as text.
+
+    Neither time nor commit are there, so that the same model is the same bytes.
+
+    Args:
+        name: cnn, frozen or finetuned.
+        splits: images and labels of train, validation and test.
+        classes: names in the order of the labels.
+        identity: digests of code, data, parameters and weights.
+    """
+    content = (MODELS / f"{name}.keras").read_bytes()
+    return identity | {
+        "classes": json.dumps(classes, ensure_ascii=False),
+        "decoding": _DECODING,
+        "image_size": str(splits["test"].inputs.shape[1]),
+        "model": hashlib.sha256(content).hexdigest(),
+        "name": name,
+    }
+
+
+def export(
+    name: str, splits: dict[str, Examples], about: dict[str, str], settings: Export
+) -> dict[str, Any]:
+    """Write models/<name>.onnx and models/<name>.reference.npz.
+
+    Args:
+        name: cnn, frozen or finetuned.
+        splits: images and labels of train, validation and test.
+        about: as `describe` returns it.
+        settings: when a prediction is unsure, and whether to try 8-bit integers.
+
+    Returns:
+        Figures for metrics/export.json.
+
+    Raises:
+        UserError: the exported model does not predict what Keras does.
+    """
+    before = {split: _probabilities(name, split) for split in ("validation", "test")}
+    temperature = calibration.temperature(before["validation"], splits["validation"].labels)
+    base = graph.convert(keras.saving.load_model(MODELS / f"{name}.keras", safe_mode=True))
+    known = _familiarity(base, splits["train"])
+    finish = partial(graph.finish, temperature=temperature, familiarity=known)
+    candidate = Candidate.of(finish(base), splits, settings)
+    require_same(name, calibration.calibrated(before["test"], temperature), candidate.test)
+    about = about | {"temperature": repr(temperature)}
+    candidate.write(MODELS / f"{name}.onnx", about)
+    reference.write(MODELS / f"{name}.onnx")
+    labels = splits["test"].labels
+    figures = {
+        "temperature": temperature,
+        "ece_before": metrics.calibration_error(before["test"], labels),
+        "ece_after": metrics.calibration_error(candidate.test.probabilities, labels),
+        **candidate.figures(labels),
+    }
+    if settings.int8:
+        rows = _spaced(len(splits["train"].labels), quantization.SHOWN)
+        found = {
+            kind: Candidate.of(finish(model), splits, settings)
+            for kind, model in quantization.quantized(base, splits["train"].inputs, rows)
+        }
+        figures["int8"] = _write_best(name, candidate, found, splits["validation"].labels, about)
+    return figures
+
+
+def _write_best(
+    name: str,
+    original: Candidate,
+    found: dict[str, Candidate],
+    labels: np.ndarray,
+    about: dict[str, str],
+) -> dict[str, Any]:
+    """Write the best model of integers, if it is good enough; return accuracies on validation."""
+    accuracies = {kind: candidate.accuracy(labels) for kind, candidate in found.items()}
+    best = max(accuracies, key=accuracies.__getitem__)
+    accepted = original.accuracy(labels) - accuracies[best] <= quantization.LARGEST_LOSS
+    if accepted:
+        found[best].write(MODELS / "int8" / f"{name}.onnx", about | {"quantization": best})
+    return accuracies | {
+        "float32": original.accuracy(labels),
+        "accepted": best if accepted else None,
+    }
+
+
+def _probabilities(name: str, split: str) -> np.ndarray:
+    return np.load(files.PROBABILITIES / f"{name}_{split}.npy", allow_pickle=False)
+
+
+def _familiarity(base: onnx.ModelProto, train: Examples) -> familiarity.Familiarity:
+    rows = _spaced(len(train.labels), _FITTED)
+    session = open_session(graph.to_bytes(base, {}))
+    (features,) = run(session, train.inputs, graph.BASE[1:], rows)
+    return familiarity.fit(features, train.labels[rows])
+
+
+def _spaced(count: int, most: int) -> np.ndarray:
+    """Return at most so many rows of `count`, evenly spaced, and so of all large classes."""
+    return np.arange(0, count, -(-count // most))
+
+
+def require_same(name: str, expected: np.ndarray, found: Outputs) -> None:
+    """Compare an exported model's predictions on test with those of Keras.
+
+    Where Keras has two classes within the tolerance of each other, either may be first.
+
+    Args:
+        name: of the model.
+        expected: Keras's probabilities after the same temperature, shape (n, classes).
+        found: those of the exported model.
+
+    Raises:
+        UserError: a probability differs by more than 1e-4, or another class is first.
+    """
+    difference = float(np.abs(expected - found.probabilities).max())
+    predicted = found.probabilities.argmax(axis=1)
+    short = expected.max(axis=1) - expected[np.arange(len(expected)), predicted]
+    if difference > TOLERANCE or short.max() > TOLERANCE:
+        raise UserError(
+            f"models/{name}.onnx would not predict what models/{name}.keras does: on test, "
+            f"probabilities differ by up to {difference:.2g}, and {TOLERANCE:g} is allowed; other "
+            f"classes are first for {int((short > TOLERANCE).sum())} photos. tf2onnx converts a "
+            "layer wrongly: take another backbone, and report this"
+        )

@@ -1,0 +1,136 @@
+"""From a Keras model to one ONNX graph: images in; probabilities and unfamiliarity out."""
+
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from animals10.deployment.predictor import INPUT, OUTPUTS
+from animals10.evaluation.familiarity import Familiarity
+
+OPSET = 17
+BASE = ("uncalibrated", "features")  # what `convert` names its outputs
+_TINY = np.finfo(np.float32).tiny  # of a probability that became 0
+
+
+def convert(model: keras.Model) -> onnx.ModelProto:
+    """Convert a model, by way of TensorFlow's SavedModel.
+
+    Not by Keras's own export to ONNX, which fails on layers that hold constants, such as
+    normalization (Keras 3.15).
+
+    Args:
+        model: the scratch CNN, or a head on a backbone.
+
+    Returns:
+        A graph of `image`, uint8 of shape (n, size, size, 3), to `uncalibrated`, the model's
+        probabilities, and `features`, what its classifier reads, of shape (n, channels).
+    """
+    from tf2onnx import convert as tf2onnx  # it imports TensorFlow
+    from tf2onnx import tf_loader
+
+    with tempfile.TemporaryDirectory() as folder:
+        _from_bytes(model).export(folder, format="tf_saved_model", verbose=False)
+        loaded = tf_loader.from_saved_model(
+            folder, None, None, ["serve"], ["serving_default"], return_tensors_to_rename=True
+        )
+    frozen, inputs, outputs, names = loaded
+    converted, _ = tf2onnx.from_graph_def(
+        frozen, model.name, inputs, outputs, OPSET, tensors_to_rename=names
+    )
+    return _tidy(converted)
+
+
+def _from_bytes(model: keras.Model) -> keras.Model:
+    """Return a model that takes uint8 and gives its features as well."""
+    if "backbone" in {layer.name for layer in model.layers}:
+        backbone, head = model.layers[-2:]
+        image = keras.Input(model.input_shape[1:], dtype="uint8", name=INPUT)
+        features = backbone(keras.ops.cast(image, "float32"))
+        probabilities = head(features)
+    else:
+        pooling = keras.layers.GlobalAveragePooling2D
+        (pooled,) = (layer.output for layer in model.layers if isinstance(layer, pooling))
+        both = keras.Model(model.input, [model.output, pooled])
+        image = keras.Input(model.input_shape[1:], dtype="uint8", name=INPUT)
+        probabilities, features = both(keras.ops.cast(image, "float32"))
+    return keras.Model(image, dict(zip(BASE, (probabilities, features), strict=True)))
+
+
+def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Name the free dimension, and take out what tells of the conversion."""
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    model.graph.doc_string = model.doc_string = ""
+    onnx.checker.check_model(model)
+    return model
+
+
+def finish(model: onnx.ModelProto, temperature: float, familiarity: Familiarity) -> onnx.ModelProto:
+    """Calibrate the probabilities of a graph, and turn features into unfamiliarity.
+
+    Args:
+        model: as `convert` returns it.
+        temperature: as `calibration.temperature` returns it.
+        familiarity: of the training photos.
+
+    Returns:
+        A graph of `image` to `probabilities`, of shape (n, classes), and `unfamiliarity`, of shape
+        (n,).
+    """
+    constants = {
+        "tiny": np.float32(_TINY),
+        "temperature": np.float32(temperature),
+        "shortest": np.float32(1e-12),
+        "whitening": familiarity.whitening,
+        "directions": np.ascontiguousarray(-2 * familiarity.centers.T),
+        "lengths": (familiarity.centers**2).sum(axis=1),
+    }
+    steps: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("Max", "uncalibrated tiny", "positive", {}),
+        ("Log", "positive", "logarithm", {}),
+        ("Div", "logarithm temperature", "scaled", {}),
+        ("Softmax", "scaled", OUTPUTS[0], {"axis": 1}),
+        ("ReduceL2", "features", "length", {"axes": [1]}),
+        ("Max", "length shortest", "nonzero", {}),
+        ("Div", "features nonzero", "unit", {}),
+        ("MatMul", "unit whitening", "mapped", {}),
+        ("ReduceSumSquare", "mapped", "square", {"axes": [1]}),
+        ("MatMul", "mapped directions", "products", {}),
+        ("Add", "products lengths", "partial", {}),
+        ("Add", "partial square", "distances", {}),
+        ("ReduceMin", "distances", OUTPUTS[1], {"axes": [1], "keepdims": 0}),
+    ]
+    classes, channels = (output.type.tensor_type.shape.dim[1].dim_value for output in _base(model))
+    graph = helper.make_graph(
+        [helper.make_node(kind, names.split(), [out], **more) for kind, names, out, more in steps],
+        "finish",
+        [_value(BASE[0], "n", classes), _value(BASE[1], "n", channels)],
+        [_value(OUTPUTS[0], "n", classes), _value(OUTPUTS[1], "n")],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    end = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+    io_map = [(name, name) for name in BASE]
+    merged = onnx.compose.merge_models(model, end, io_map, name="animals10")
+    onnx.checker.check_model(merged)
+    return merged
+
+
+def _base(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    outputs = {output.name: output for output in model.graph.output}
+    return [outputs[name] for name in BASE]
+
+
+def _value(name: str, *shape: int | str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def to_bytes(model: onnx.ModelProto, metadata: Mapping[str, str]) -> bytes:
+    """Return what a file holds of a model and its metadata: the same bytes for the same content."""
+    del model.metadata_props[:]
+    helper.set_model_props(model, dict(sorted(metadata.items())))
+    return model.SerializeToString(deterministic=True)
