@@ -62,10 +62,26 @@ def _from_bytes(model: keras.Model) -> keras.Model:
 
 
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Name the free dimension, and take out what tells of the conversion."""
-    for value in (*model.graph.input, *model.graph.output):
+    """Name the free dimension, and give the rest names that the same model always has.
+
+    tf2onnx numbers its tensors in the order of sets, which changes from process to process.
+    """
+    graph = model.graph
+    for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "n"
-    model.graph.doc_string = model.doc_string = ""
+    names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
+    for number, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{number}"
+        for tensors in (node.input, node.output):
+            new = [names.setdefault(name, f"tensor_{len(names)}") for name in tensors]
+            tensors[:] = new
+    constants = {names[each.name]: each for each in graph.initializer if each.name in names}
+    for name, constant in constants.items():
+        constant.name = name
+    ordered = [constants[name] for name in names.values() if name in constants]
+    del graph.value_info[:], graph.initializer[:]
+    graph.initializer.extend(ordered)
+    graph.doc_string = model.doc_string = ""
     onnx.checker.check_model(model)
     return model
 
