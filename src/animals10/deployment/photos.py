@@ -96,7 +96,8 @@ def predictions(predictor: Predictor, photos: list[Entry], top: int) -> Iterator
     with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
         for chunk in chunks(photos, lambda photo: min(photo.size, LARGEST_FILE) + pixels):
             # Read one after the other, since an archive's photos are read from one file.
-            decoded = list(pool.map(partial(_decode, predictor.size), map(_read, chunk)))
+            each = pool.map if len(chunk) > 1 else map  # to start threads takes longer than one
+            decoded = list(each(partial(_decode, predictor.size), map(_read, chunk)))
             images = [image for image in decoded if not isinstance(image, str)]
             outputs = predictor.predict(np.stack(images)) if images else None
             row = 0
