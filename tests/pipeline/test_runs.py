@@ -92,7 +92,7 @@ def test_the_seed_changes_the_trainings_and_not_the_data(project: Path) -> None:
     path.write_text(yaml.safe_dump(values | {"seed": 1}))
     changed = set(json.loads(shell_in(project)("dvc", "status", "--json"))) - {"check"}
     path.write_text(before)
-    assert changed == {"train_cnn", "embed", "train_frozen", "finetune", "evaluate", "export"}
+    assert changed == {"train_cnn", "embed", "train_frozen", "finetune", "evaluate"}
 
 
 def test_the_page_of_plots_is_made(project: Path, tmp_path: Path) -> None:
