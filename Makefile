@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro params refetch sync ui clean
+.PHONY: help setup repro report params refetch sync ui clean
 .PHONY: test test-slow test-realdata check lint types format hooks lock fuzz kill backbones bench compare
 
 ## To run the pipeline
@@ -30,8 +30,11 @@ repro: params ## run the whole pipeline and print the comparison of the models
 	dvc repro
 	@python -m animals10 sync || true # what MLflow lacks costs no run
 	@python -m animals10 compare
-	@echo 'Next: `make ui` shows the runs in MLflow, `source $(VENV)/bin/activate; dvc plots show` the plots.'
+	@echo 'Next: `make report` opens the report, `make ui` shows the runs in MLflow, `source $(VENV)/bin/activate; dvc plots show` the plots.'
 	@echo 'README.md: your own photos, experiments and how to compare them.'
+
+report: $(READY) ## open the report of the last run, with times, commit and what changed
+	@python -m animals10 report
 
 params: $(READY) ## check params.yaml
 	@python -m animals10 params

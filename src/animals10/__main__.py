@@ -1,4 +1,4 @@
-"""Commands: python -m animals10 params | compare | experiments | predict | sync | ui | why."""
+"""Commands: python -m animals10 params | compare | experiments | predict | report | sync | …."""
 
 from animals10 import errors
 
@@ -19,6 +19,7 @@ def main() -> None:
     commands.add_parser("params", help="check params.yaml")
     commands.add_parser("compare", help="print the table of models")
     commands.add_parser("experiments", help="print the table of DVC's experiments")
+    commands.add_parser("report", help="open the report, with times, commit and changes")
     sync = commands.add_parser("sync", help="complete the MLflow store from git and DVC")
     sync.add_argument("--history", action="store_true", help="of earlier commits as well")
     ui = commands.add_parser("ui", help="serve MLflow's pages to this machine")
@@ -84,6 +85,11 @@ def _run(arguments: argparse.Namespace) -> Iterable[str]:
         from animals10.tracking import experiments
 
         return [experiments.table(experiments.collect(files.read_yaml(Path("params.yaml"))))]
+    if arguments.command == "report":
+        with errors.quiet_import():
+            from animals10.tracking import local_report  # it loads TensorFlow
+
+        return local_report.open_report()
     if arguments.command == "why":
         from animals10.tracking import why
 

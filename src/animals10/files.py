@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 STAGES = Path("data/_stages")  # the outputs of stages, by stage; all else in data is the user's
-PROBABILITIES = STAGES / "evaluate/probabilities"  # <model>_<split>.npy, as evaluate had them
 _COPIES = (".dvc", "tmp", "exps")  # `dvc exp run --temp` and --queue run below this folder
 MODELS = {"train_cnn": "cnn", "train_frozen": "frozen", "finetune": "finetuned"}  # by stage
 NETWORKS = {"cnn": "cnn", "frozen": "transfer", "finetuned": "transfer"}  # by model: its images

@@ -224,6 +224,12 @@ class Export(Block):
     int8: bool
 
 
+class Robustness(Block):
+    """How much is measured of robustness to corrupted photos."""
+
+    full: bool
+
+
 class Parameters(Block):
     """All of params.yaml."""
 
@@ -239,6 +245,7 @@ class Parameters(Block):
     train_frozen: TrainFrozen
     finetune: Finetune
     export: Export
+    robustness: Robustness
 
     @model_validator(mode="after")
     def _enough_pixels(self) -> "Parameters":

@@ -15,6 +15,7 @@ from animals10.deployment.exporting import require_same
 from animals10.deployment.predictor import Outputs, Predictor
 from animals10.errors import UserError
 from animals10.evaluation.calibration import calibrated
+from animals10.evaluation.predictions import read_probabilities
 from animals10.files import MODELS
 
 
@@ -67,7 +68,7 @@ def test_the_figures_agree_with_the_models(finished: Path) -> None:
         right = outputs.probabilities.argmax(axis=1) == labels
         assert right[accepted].all()  # 99 % of at most ten
         assert (outputs.unfamiliarity > predictor.unfamiliarity_threshold).mean() <= 0.01
-        before = np.load(finished / f"data/_stages/evaluate/probabilities/{name}_validation.npy")
+        before = read_probabilities(finished / "data/_stages/evaluate", name)["validation"]
         assert outputs.probabilities == pytest.approx(
             calibrated(before, values["temperature"]), abs=1e-5
         )

@@ -18,6 +18,7 @@ from conftest import ROOT, picture
 from pipeline.project import ENVIRONMENT
 
 from animals10.evaluation.calibration import calibrated
+from animals10.evaluation.predictions import read_probabilities
 
 
 def predict(
@@ -67,9 +68,9 @@ def test_the_projects_own_photos_have_the_probabilities_of_the_evaluation(
     assert len(found) == len(splits)
     classes = json.loads((finished / "models/classes.json").read_text())
     figures = json.loads((finished / "metrics/export.json").read_text())[name]
+    before = read_probabilities(finished / "data/_stages/evaluate", name)
     for split in ("validation", "test"):
-        before = np.load(finished / f"data/_stages/evaluate/probabilities/{name}_{split}.npy")
-        expected = calibrated(before, figures["temperature"])
+        expected = calibrated(before[split], figures["temperature"])
         paths = splits["path"][splits["split"] == split]
         rows = [[found[f"{archive}/{path}"][each] for each in classes] for path in paths]
         assert np.abs(np.array(rows) - expected).max() < 1e-4

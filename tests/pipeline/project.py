@@ -48,7 +48,10 @@ ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "test@example.org",
 }
 # Beside `check`, which always runs.
-STAGES = ["fetch", "split", "train_cnn", "embed", "train_frozen", "finetune", "evaluate", "export"]
+STAGES = [
+    *("fetch", "split", "train_cnn", "embed", "train_frozen", "finetune"),
+    *("evaluate", "robustness", "report", "export"),
+]
 Shell = Callable[..., str]
 
 

@@ -27,7 +27,7 @@ def test_results_are_the_same_bytes_without_the_record(finished: Path, tmp_path:
         "def stage_run(stage):\n    return nullcontext(keras.callbacks.Callback())\n"
     )
     (project / "mlflow.db").unlink()
-    trainings = ["train_cnn", "train_frozen", "finetune", "evaluate"]
+    trainings = ["train_cnn", "train_frozen", "finetune", "evaluate", "report"]
     output = shell_in(project)("dvc", "repro", "--force", "--single-item", *trainings)
     assert stages_run(output) == trainings
     assert not (project / "mlflow.db").exists()
@@ -75,7 +75,7 @@ def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(
     assert "first" in shell("dvc", "exp", "list", "--name-only").split()
     runs = mlflow_runs(project)
     stages = runs[runs["tags.experiment"] == "first"]["tags.mlflow.runName"]
-    assert set(stages) == {"first", "evaluate"}
+    assert set(stages) == {"first", "evaluate", "report"}
 
 
 @contextmanager
@@ -120,7 +120,9 @@ def test_a_server_that_dies_mid_training_costs_no_run(finished: Path, tmp_path: 
         message = "workspace: not recorded, `dvc repro` would rerun "
         assert message in shell(*sync, fails=True)
         (project / "params.yaml").write_text(params)
-        assert "workspace: recorded train_cnn, train_frozen, finetune, evaluate" in shell(*sync)
+        assert "workspace: recorded train_cnn, train_frozen, finetune, evaluate, report" in shell(
+            *sync
+        )
         shell("git", "commit", "--quiet", "--all", "--message", "without a server")
         output = shell(*sync)
         assert "recorded" not in output
@@ -144,9 +146,9 @@ def test_eight_workers_at_once_lose_no_run(finished: Path, tmp_path: Path) -> No
     runs = mlflow_runs(project)
     for name in names:
         stages = runs[runs["tags.experiment"] == name]["tags.mlflow.runName"]
-        assert sorted(stages) == sorted([name, "finetune", "evaluate"])
+        assert sorted(stages) == sorted([name, "finetune", "evaluate", "report"])
     assert set(runs["status"]) == {"FINISHED"}
     shell("env", "PYTHONPATH=src", "python", "-m", "animals10", "sync")
     runs = mlflow_runs(project)
     for name in names:
-        assert (runs["tags.experiment"] == name).sum() == 5
+        assert (runs["tags.experiment"] == name).sum() == 6

@@ -92,7 +92,10 @@ def test_the_seed_changes_the_trainings_and_not_the_data(project: Path) -> None:
     path.write_text(yaml.safe_dump(values | {"seed": 1}))
     changed = set(json.loads(shell_in(project)("dvc", "status", "--json"))) - {"check"}
     path.write_text(before)
-    assert changed == {"train_cnn", "embed", "train_frozen", "finetune", "evaluate"}
+    assert changed == {
+        *("train_cnn", "embed", "train_frozen", "finetune"),
+        *("evaluate", "robustness", "report"),
+    }
 
 
 def test_the_page_of_plots_is_made(project: Path, tmp_path: Path) -> None:
@@ -103,6 +106,9 @@ def test_the_page_of_plots_is_made(project: Path, tmp_path: Path) -> None:
     # Of 1,000 classes, a browser draws neither a million empty cells nor 1,000 names.
     assert '"impute"' not in page
     assert page.count('"labelOverlap"') == 2 * 3 + 1
+    assert "showValues" not in page  # counts are there without a click
+    titles = re.findall(r'"title": {"text": "([^"]+)"', page)
+    assert len(titles) == len(set(titles)) == 12
 
 
 def test_the_run_is_recorded_as_a_parent_with_its_stages(project: Path) -> None:
@@ -110,7 +116,7 @@ def test_the_run_is_recorded_as_a_parent_with_its_stages(project: Path) -> None:
     (parent,) = runs[runs["tags.level"] == "experiment"].itertuples()
     children = runs[runs["tags.mlflow.parentRunId"] == parent.run_id]
     assert set(children["tags.mlflow.runName"]) == {
-        "train_cnn", "train_frozen", "finetune", "evaluate"
+        "train_cnn", "train_frozen", "finetune", "evaluate", "report"
     }  # fmt: skip
     assert set(runs["status"]) == {"FINISHED"}
     evaluate = children[children["tags.mlflow.runName"] == "evaluate"].iloc[0]
@@ -156,10 +162,10 @@ def test_an_experiment_in_a_temporary_copy_reruns_only_what_its_parameter_touche
 ) -> None:
     shell = shell_in(project)
     tuned = shell("dvc", "exp", "run", "--temp", "--name", "tuned", "-S", "finetune.lr=3e-5")
-    assert stages_run(tuned) == ["finetune", "evaluate", "export"]
+    assert stages_run(tuned) == ["finetune", "evaluate", "robustness", "report", "export"]
     runs = mlflow_runs(project)
     stages = runs[runs["tags.experiment"] == "tuned"]["tags.mlflow.runName"]
-    assert set(stages) == {"tuned", "finetune", "evaluate"}
+    assert set(stages) == {"tuned", "finetune", "evaluate", "report"}
     shell("dvc", "exp", "apply", "tuned")
     assert "finetune.lr" in shell("dvc", "params", "diff")
     assert "metrics/accuracy.json" in shell("dvc", "metrics", "diff", "--all")
@@ -195,16 +201,16 @@ def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
     first = shell(*command)
     names = ["tuned", "workspace"]
     assert re.findall(r"^([\w-]+): (?:recorded|complete)", first, re.MULTILINE) == names
-    assert first.count(": recorded train_cnn, train_frozen, finetune, evaluate\n") == 1
+    assert first.count(": recorded train_cnn, train_frozen, finetune, evaluate, report\n") == 1
     runs = mlflow_runs(project, "rebuilt.db")
     stages = runs[runs["tags.level"] == "stage"]
-    assert len(stages) == 4 * (runs["tags.level"] == "experiment").sum()
+    assert len(stages) == 5 * (runs["tags.level"] == "experiment").sum()
     assert stages["tags.output"].str.fullmatch("[0-9a-f]{32}").all()
     keys, said = ["tags.experiment", "tags.mlflow.runName"], ["metrics.", "params."]
     columns = [name for name in runs if str(name).startswith(tuple(said))]
     live, afterwards = (table.set_index(keys)[columns].sort_index() for table in (recorded, runs))
     both = live.index.intersection(afterwards.index)
-    assert len(both) == 5
+    assert len(both) == 6
     pd.testing.assert_frame_equal(live.loc[both], afterwards.loc[both])
     client = mlflow.MlflowClient(f"sqlite:///{project / 'rebuilt.db'}")
     for model in client.search_logged_models(list(set(runs["experiment_id"]))):
@@ -213,7 +219,7 @@ def test_sync_rebuilds_the_record_from_git_and_dvc(project: Path) -> None:
     assert earlier not in first
     assert f"{earlier}: recorded train_cnn" in shell(*command, "--history")
     again = mlflow_runs(project, "rebuilt.db").set_index("run_id")
-    assert len(again) == len(runs) + 5
+    assert len(again) == len(runs) + 6
     times = ["start_time", "end_time", "status"]
     pd.testing.assert_frame_equal(again[times].loc[runs["run_id"]], runs.set_index("run_id")[times])
 

@@ -80,6 +80,6 @@ def test_an_earlier_clone_keeps_its_split_and_its_record(project: Path) -> None:
     assert "tuned: is of an earlier version of this pipeline; what MLflow has of it stays" in synced
     assert "workspace: complete" in synced
     after = mlflow_runs(project).set_index("run_id")
-    assert len(after) == len(before) + 5
+    assert len(after) == len(before) + 6
     pd.testing.assert_frame_equal(after.loc[before.index, before.columns], before)
     assert "tuned" in set(before["tags.experiment"])

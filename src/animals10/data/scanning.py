@@ -178,13 +178,13 @@ def summary(result: ScanResult) -> list[str]:
     if result.notes:
         lines.append(f"photos with a flaw: {_counted(note for _, note in result.notes)}")
     if result.rejected:
-        reasons = _counted(_kind(reason) for _, reason in result.rejected)
+        reasons = _counted(kind_of_reason(reason) for _, reason in result.rejected)
         lines.append(f"{len(result.rejected):,} files are no usable photos: {reasons}")
     return lines
 
 
-def _kind(reason: str) -> str:
-    """Return a reason without what differs from file to file, as sizes do."""
+def kind_of_reason(reason: str) -> str:
+    """Return a reason of rejected.csv without what differs from file to file, as sizes do."""
     kind, _, detail = reason.partition(":")
     return reason if kind in ("not an image", "unsupported format") and detail else kind
 

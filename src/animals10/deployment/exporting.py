@@ -15,7 +15,7 @@ from animals10.deployment import graph, quantization, reference
 from animals10.deployment.candidate import Candidate
 from animals10.deployment.predictor import Outputs, open_session, run
 from animals10.errors import UserError
-from animals10.evaluation import calibration, familiarity, metrics
+from animals10.evaluation import calibration, familiarity, metrics, predictions
 from animals10.parameters import Export
 from animals10.training.batches import Examples
 
@@ -68,7 +68,7 @@ def export(
     Raises:
         UserError: the exported model does not predict what Keras does.
     """
-    before = {split: _probabilities(name, split) for split in ("validation", "test")}
+    before = predictions.read_probabilities(files.STAGES / "evaluate", name)
     temperature = calibration.temperature(before["validation"], splits["validation"].labels)
     base = graph.convert(keras.saving.load_model(MODELS / f"{name}.keras", safe_mode=True))
     known = _familiarity(base, splits["train"])
@@ -112,10 +112,6 @@ def _write_best(
         "float32": original.accuracy(labels),
         "accepted": best if accepted else None,
     }
-
-
-def _probabilities(name: str, split: str) -> np.ndarray:
-    return np.load(files.PROBABILITIES / f"{name}_{split}.npy", allow_pickle=False)
 
 
 def _familiarity(base: onnx.ModelProto, train: Examples) -> familiarity.Familiarity:

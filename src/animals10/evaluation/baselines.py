@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
@@ -15,16 +16,16 @@ from animals10.training.batches import Examples
 _NEIGHBORS = 10
 
 
-def evaluate(train: Examples, splits: dict[str, Examples]) -> dict[str, Any]:
-    """Fit simple classifiers to a frozen backbone's features, and measure them.
+def predict(train: Examples, splits: dict[str, Examples]) -> dict[str, dict[str, np.ndarray]]:
+    """Fit simple classifiers to a frozen backbone's features, and predict.
 
     Args:
         train: float32 features of shape (n, channels) of unaugmented images, and labels.
         splits: the same of validation and test.
 
     Returns:
-        By classifier and split, accuracy and macro_f1: of `majority`, always the largest class; of
-        `neighbors`, votes of the nearest ten by cosine; of `logistic_regression`.
+        By classifier and split, class indices of shape (n,): of `majority`, always the largest
+        class; of `neighbors`, votes of the nearest ten by cosine; of `logistic_regression`.
     """
     count = min(_NEIGHBORS, len(train.labels))
     classifiers = {
@@ -36,14 +37,23 @@ def evaluate(train: Examples, splits: dict[str, Examples]) -> dict[str, Any]:
     for classifier in classifiers.values():
         classifier.fit(train.inputs, train.labels)
     return {
-        name: {split: _scores(classifier, each) for split, each in splits.items()}
+        name: {split: classifier.predict(each.inputs) for split, each in splits.items()}
         for name, classifier in classifiers.items()
     }
 
 
-def _scores(classifier: Any, examples: Examples) -> dict[str, float]:
-    predicted = classifier.predict(examples.inputs)
+def scores(
+    predicted: dict[str, dict[str, np.ndarray]], splits: dict[str, Examples]
+) -> dict[str, Any]:
+    """Return accuracy and macro_f1 by classifier and split, of what `predict` returns."""
     return {
-        "accuracy": float(accuracy_score(examples.labels, predicted)),
-        "macro_f1": macro_f1(examples.labels, predicted),
+        name: {split: _scores(splits[split].labels, each) for split, each in of_split.items()}
+        for name, of_split in predicted.items()
+    }
+
+
+def _scores(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    return {
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "macro_f1": macro_f1(labels, predicted),
     }

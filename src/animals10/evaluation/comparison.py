@@ -1,17 +1,62 @@
 """The comparison of the models: what is computed of each, and the files that hold it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import pandas as pd
 
 from animals10 import files
-from animals10.evaluation import baselines, metrics, tables
+from animals10.evaluation import baselines, curves, metrics, predictions, tables
 from animals10.evaluation.metrics import Predictions
+from animals10.evaluation.predictions import BySplit
 from animals10.parameters import Acceleration
 from animals10.training import execution, features
-from animals10.training.batches import Batches, Examples
+from animals10.training.batches import Batches, Examples, load_split
+
+
+class Evaluation(NamedTuple):
+    """A model's predictions by split, and what follows from them; see `evaluate`."""
+
+    predictions: BySplit
+    scores: dict[str, Any]
+    report: dict[str, Any]
+
+
+class Baselines(NamedTuple):
+    """What simple classifiers predict and score, by classifier and split."""
+
+    predictions: dict[str, dict[str, np.ndarray]]
+    scores: dict[str, Any]
+
+
+def open_splits(folder: Path) -> dict[str, dict[str, Examples]]:
+    """Open validation and test of both networks' sizes.
+
+    Args:
+        folder: data/_stages/split.
+
+    Returns:
+        Examples by network and split.
+    """
+    return {
+        network: {split: load_split(folder / network / split) for split in predictions.SPLITS}
+        for network in dict.fromkeys(files.NETWORKS.values())
+    }
+
+
+def read_photos(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """Read splits.csv, and tell which test photos have no near-duplicate in another split.
+
+    Args:
+        folder: data/_stages/split.
+    """
+    photos, duplicates = (
+        pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+        for name in ("splits.csv", "duplicates.csv")
+    )
+    return photos, metrics.has_no_duplicate(photos, duplicates)
 
 
 def evaluate(
@@ -20,11 +65,8 @@ def evaluate(
     classes: list[str],
     unique: np.ndarray,
     acceleration: Acceleration,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Predict all splits once by a model, and write its confusions on test.
-
-    Writes the probabilities into data/_stages/evaluate, plots/confusion/<name>.csv, a row per
-    photo, and <name>_pairs.csv, a row per pair of classes.
+) -> Evaluation:
+    """Predict all splits once by a model.
 
     Args:
         name: cnn, frozen or finetuned; its file is models/<name>.keras.
@@ -34,34 +76,27 @@ def evaluate(
         acceleration: the parameter.
 
     Returns:
-        Metrics by split, where some test photos are not unique also of `test_without_duplicates`;
-        and a report: the number of parameters, and figures by class on each split.
+        Predictions; metrics by split, where some test photos are not unique also of
+        `test_without_duplicates`; and a report: the number of parameters, and figures by class on
+        each split.
     """
     model = keras.saving.load_model(f"models/{name}.keras", safe_mode=True)
     copy = execution.prediction_copy(model, acceleration)
-    predictions = {}
+    predicted = {}
     for split, examples in splits.items():
         batches = Batches(examples, batch_size=64, shuffle=False)
         probabilities = execution.predict(copy, batches, acceleration, f"{name} on {split}")
-        files.write_array(files.PROBABILITIES / f"{name}_{split}.npy", probabilities)
-        predictions[split] = Predictions(probabilities, examples.labels)
-    _write_confusions(name, predictions["test"], classes)
-    scores = {split: metrics.scores(each) for split, each in predictions.items()}
+        predicted[split] = Predictions(probabilities, examples.labels)
+    scores = {split: metrics.scores(each) for split, each in predicted.items()}
     if unique.any() and not unique.all():
-        scores["test_without_duplicates"] = metrics.scores(predictions["test"].select(unique))
-    report = {split: metrics.report(each, classes) for split, each in predictions.items()}
-    return scores, {"parameters": model.count_params(), **report}
-
-
-def _write_confusions(name: str, predictions: Predictions, classes: list[str]) -> None:
-    table = metrics.confusions(predictions, classes)
-    files.write_csv(Path(f"plots/confusion/{name}.csv"), table)
-    files.write_csv(Path(f"plots/confusion/{name}_pairs.csv"), metrics.confused_pairs(table))
+        scores["test_without_duplicates"] = metrics.scores(predicted["test"].select(unique))
+    report = {split: metrics.report(each, classes) for split, each in predicted.items()}
+    return Evaluation(predicted, scores, {"parameters": model.count_params(), **report})
 
 
 def compare_baselines(
     folder: Path, test: Examples, batch_size: int, acceleration: Acceleration
-) -> dict[str, Any]:
+) -> Baselines:
     """Evaluate simple classifiers on the frozen backbone's features.
 
     Args:
@@ -69,9 +104,6 @@ def compare_baselines(
         test: images, whose features no earlier stage computed.
         batch_size: images at once.
         acceleration: the parameter.
-
-    Returns:
-        As `baselines.evaluate`.
     """
     backbone = keras.saving.load_model(folder / "backbone.keras", safe_mode=True)
     computed = features.compute(backbone, test, batch_size, acceleration)
@@ -79,20 +111,46 @@ def compare_baselines(
         "validation": features.load(folder, "validation"),
         "test": Examples(computed[0], test.labels),
     }
-    return baselines.evaluate(features.load(folder, "train", augmented=False), splits)
+    predicted = baselines.predict(features.load(folder, "train", augmented=False), splits)
+    return Baselines(predicted, baselines.scores(predicted, splits))
 
 
-def write(scores: dict[str, Any], reports: dict[str, Any], simple: dict[str, Any]) -> None:
-    """Write metrics/accuracy.json, which alone is a DVC metric, and all figures beside it.
+def write(
+    models: dict[str, Evaluation], simple: Baselines, splits: pd.DataFrame, classes: list[str]
+) -> str:
+    """Write all that the stage leaves: `metrics`, `plots`, and the predictions.
 
-    These are in evaluate.json, report.json and baselines.json.
+    metrics/accuracy.json alone is a DVC metric; all figures are in evaluate.json, report.json and
+    baselines.json. In plots/confusion, <model>.csv has a row per test photo, <model>_pairs.csv a
+    row per pair of classes.
 
     Args:
-        scores: by model, as `evaluate` returns them.
-        reports: likewise.
-        simple: of the baselines, as `compare_baselines` returns them.
+        models: by name.
+        simple: the baselines.
+        splits: content of splits.csv.
+        classes: names in the order of the labels.
+
+    Returns:
+        The comparison as a table.
     """
-    files.write_json(Path("metrics/baselines.json"), simple)
-    files.write_json(Path("metrics/accuracy.json"), tables.accuracies(scores))
-    files.write_json(Path("metrics/evaluate.json"), scores)
-    files.write_json(Path("metrics/report.json"), reports)
+    scores = {name: each.scores for name, each in models.items()}
+    reports = {name: each.report for name, each in models.items()}
+    folder = Path("metrics")
+    files.write_json(folder / "baselines.json", simple.scores)
+    files.write_json(folder / "accuracy.json", tables.accuracies(scores))
+    files.write_json(folder / "evaluate.json", scores)
+    files.write_json(folder / "report.json", reports)
+    predicted = {name: each.predictions for name, each in models.items()}
+    table = predictions.tabulate(splits, predicted, simple.predictions, classes)
+    predictions.write(files.STAGES / "evaluate", table, predicted)
+    _write_plots({name: each["test"] for name, each in predicted.items()}, scores, classes)
+    return tables.comparison(scores, reports, simple.scores)
+
+
+def _write_plots(test: dict[str, Predictions], scores: dict[str, Any], classes: list[str]) -> None:
+    folder = Path("plots")
+    for name, predicted in test.items():
+        table = metrics.confusions(predicted, classes)
+        files.write_csv(folder / f"confusion/{name}.csv", table)
+        files.write_csv(folder / f"confusion/{name}_pairs.csv", metrics.confused_pairs(table))
+    curves.write(test, tables.best(scores), classes, folder)

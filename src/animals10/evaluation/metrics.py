@@ -97,9 +97,13 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """
     confidence = probabilities.max(axis=1)
     hit = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(bins, weights=hit - confidence, minlength=_BINS)
+    gaps = np.bincount(confidence_bins(confidence), weights=hit - confidence)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def confidence_bins(confidence: np.ndarray) -> np.ndarray:
+    """Return the number of the bin of each confidence, 0..14; both of shape (n,)."""
+    return np.minimum((confidence * _BINS).astype(int), _BINS - 1)
 
 
 def report(predictions: Predictions, classes: list[str]) -> dict[str, Any]:

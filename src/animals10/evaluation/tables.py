@@ -11,7 +11,7 @@ from animals10.files import MODELS
 _MODELS = {"cnn": "cnn", "frozen": "frozen", "finetuned": "tuned"}
 _SPLITS = {"validation": "val", "test": "test"}
 ACCURACIES = [f"{model}.{split}" for model in _MODELS.values() for split in _SPLITS.values()]
-_BASELINES = ("majority", "neighbors", "logistic_regression")  # in metrics/baselines.json
+BASELINES = ("majority", "neighbors", "logistic_regression")  # in metrics/baselines.json
 _COLUMNS = ("validation accuracy", "validation macro F1", "test accuracy", "test macro F1")
 _INTERVAL = "95 % interval"  # of test accuracy
 
@@ -34,7 +34,7 @@ def comparison(
     sizes = {model: f"{report[model]['parameters']:,}" for model in scores}
     examples = next(iter(report.values()))["test"]["weighted avg"]["support"]
     compared = (simple or {}) | scores
-    for model in filter(compared.get, (*_BASELINES, *MODELS.values())):
+    for model in filter(compared.get, (*BASELINES, *MODELS.values())):
         figures = [
             compared[model][split][metric]
             for split in ("validation", "test")
@@ -64,6 +64,21 @@ def _without_duplicates(scores: dict[str, Any]) -> list[str]:
     ]
     line = f"test accuracy without near-duplicates of other splits: {', '.join(accuracies)}"
     return ["", line] if accuracies else []
+
+
+def best(scores: dict[str, Any]) -> str:
+    """Return the model with the highest validation accuracy, of equal ones that of lower loss.
+
+    Args:
+        scores: content of metrics/evaluate.json.
+    """
+    return by_validation(scores)[0]
+
+
+def by_validation(scores: dict[str, Any]) -> list[str]:
+    """Return the models, the best on validation first; see `best`."""
+    of_split = {model: scores[model]["validation"] for model in scores}
+    return sorted(scores, key=lambda model: (-of_split[model]["accuracy"], of_split[model]["loss"]))
 
 
 def accuracies(scores: dict[str, Any]) -> dict[str, dict[str, float]]:

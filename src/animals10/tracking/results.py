@@ -25,17 +25,20 @@ if TYPE_CHECKING:
 OUTPUTS = {
     **{stage: f"models/{model}.keras" for stage, model in MODELS.items()},
     "evaluate": "metrics/evaluate.json",
+    "report": "data/_stages/report/report.html",
 }
 _SCORES = [f"metrics/{name}.json" for name in ("accuracy", "baselines", "evaluate", "report")]
 _PLOTS = [
     "plots/samples.png",
     *(f"plots/confusion/{model}{kind}.csv" for model in MODELS.values() for kind in ("", "_pairs")),
     *(f"plots/history/{model}.csv" for model in MODELS.values()),
+    *(f"plots/{name}.csv" for name in ("calibration", "precision_recall", "threshold")),
 ]
+_REPORT = [OUTPUTS["report"], "data/_stages/report/report.md", "plots/robustness.csv"]
 # All that a record is made of.
 FILES = {
     "params.yaml", "metrics/split.json", "models/classes.json",
-    *OUTPUTS.values(), *_SCORES, *_PLOTS,
+    *OUTPUTS.values(), *_SCORES, *_PLOTS, *_REPORT,
 }  # fmt: skip
 # What travels with a model.
 _ORIGIN = (*provenance.IDENTITY, "experiment", "revision", "machine", "versions")
@@ -45,6 +48,8 @@ def write(record: "Record") -> None:
     """Log what a finished stage left in the record's folder."""
     if record.stage == "evaluate":
         _write_evaluation(record)
+    elif record.stage == "report":
+        record.log_files(record.parent_id, _REPORT)
     else:
         _write_training(record)
     _score_models(record)

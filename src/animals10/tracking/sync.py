@@ -71,10 +71,10 @@ def _record(name: str, revision: str) -> str:
     if not text:
         return "has no results"  # say, a branch with pages
     lock = files.read_lock(text)
+    if lock["stages"] and provenance.SPLITS not in files.outs(lock):
+        return "is of an earlier version of this pipeline; what MLflow has of it stays as it is"
     if missing := [stage for stage in results.OUTPUTS if stage not in lock["stages"]]:
         return f"not recorded, {', '.join(missing)} has not run; `dvc repro` runs it"
-    if provenance.SPLITS not in files.outs(lock):
-        return "is of an earlier version of this pipeline; what MLflow has of it stays as it is"
     if stale := sorted(provenance.outdated(lock) & results.OUTPUTS.keys()):
         return f"not recorded, {', '.join(stale)} has not run since its inputs changed"
     tags, lacking = _compare(name, revision, lock)
