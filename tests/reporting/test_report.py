@@ -143,6 +143,10 @@ def test_two_classes_and_no_mistake(tmp_path: Path) -> None:
     shown = report.describe(found) | {"about": {}, "examples": []}
     text = " ".join(Page(rendering.render("report.html.j2", shown)).words)
     assert "has no test photo wrong" in text
+    test = found.predictions[found.predictions["split"] == "test"].reset_index(drop=True)
+    rows = mistakes.pick(test, shown["best"])
+    assert len(rows) == min(12, len(test))
+    assert (np.diff(test[shown["best"] + "_probability"][rows]) >= 0).all()
     assert "confuses none of the test photos" in text
     assert "more classes" not in text
 

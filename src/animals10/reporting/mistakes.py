@@ -22,13 +22,17 @@ _SIDE = 160  # pixels of a picture on the page
 def pick(test: pd.DataFrame, model: str) -> np.ndarray:
     """Return the rows of a model's most confident mistakes, at most 12, the most confident first.
 
+    Of a model without mistakes, those of which it is least sure, the least sure first.
+
     Args:
         test: the table of predictions, of test photos alone.
         model: its name.
     """
+    confidence = predictions.confidence(test, model)
     wrong = np.flatnonzero((test[model] != test["label"]).to_numpy())
-    order = np.argsort(-predictions.confidence(test, model)[wrong], kind="stable")
-    return wrong[order][:_SHOWN]
+    if not len(wrong):
+        return np.argsort(confidence, kind="stable")[:_SHOWN]
+    return wrong[np.argsort(-confidence[wrong], kind="stable")][:_SHOWN]
 
 
 def illustrate(
@@ -46,8 +50,6 @@ def illustrate(
         Of each row: path, label, photo, and looks: for each model its name, prediction,
         probability and map. Pictures are addresses that hold the picture.
     """
-    if not len(rows):
-        return []
     shown = test.iloc[rows]
     images = {
         network: load_split(splits / network / "test").inputs[rows]
