@@ -24,12 +24,13 @@ def main() -> None:
     photos = pd.read_csv("data/_stages/split/splits.csv", dtype=str, keep_default_na=False)
     scores = json.loads(Path("metrics/evaluate.json").read_text(encoding="utf-8"))
     plan, figures = provenance.planned(), {}
-    Path("models/int8").mkdir(parents=True, exist_ok=True)
+    for folder in ("int8", "litert"):  # empty unless wanted
+        (exporting.MODELS / folder).mkdir(parents=True, exist_ok=True)
     for stage, name in files.MODELS.items():
         print(f"export {name}", flush=True)
         identity = provenance.identity(provenance.upstream(plan, stage))
-        folder = SPLITS / files.NETWORKS[name]
-        splits = {split: load_split(folder / split) for split in ("train", "validation", "test")}
+        images = SPLITS / files.NETWORKS[name]
+        splits = {split: load_split(images / split) for split in ("train", "validation", "test")}
         about = exporting.describe(name, splits, classes, identity)
         figures[name] = exporting.export(name, splits, about, params.export)
         text = card.render(

@@ -217,11 +217,12 @@ class Finetune(Training):
 
 
 class Export(Block):
-    """When a prediction is unsure, and whether there are models of 8-bit integers too."""
+    """When a prediction is unsure, and whether there are further models."""
 
     accepted_accuracy: Annotated[Float, Field(gt=0, le=1)]
     unfamiliar: Fraction
     int8: bool
+    litert: bool
 
 
 class Robustness(Block):

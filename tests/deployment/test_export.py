@@ -5,14 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
 import pytest
 from conftest import ROOT, picture
 from pipeline.project import copy_project, shell_in
 
+from animals10.deployment import litert
 from animals10.deployment.exporting import require_same
-from animals10.deployment.predictor import Outputs, Predictor
+from animals10.deployment.predictor import Predictor
 from animals10.errors import UserError
 from animals10.evaluation.calibration import calibrated
 from animals10.evaluation.predictions import read_probabilities
@@ -76,10 +78,22 @@ def test_the_figures_agree_with_the_models(finished: Path) -> None:
 
 def test_a_model_that_predicts_otherwise_is_refused() -> None:
     expected = np.array([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]], np.float32)
-    nothing = np.zeros(2, np.float32)
-    require_same("cnn", expected, Outputs(expected + 5e-5, nothing))
+    path = Path("models/cnn.onnx")
+    require_same(path, expected, expected + 5e-5)
     with pytest.raises(UserError, match=r"differ by up to 0\.001, and 0\.0001 is allowed"):
-        require_same("cnn", expected, Outputs(expected + 1e-3, nothing))
+        require_same(path, expected, expected + 1e-3)
+
+
+@pytest.mark.parametrize("name", MODELS.values())
+def test_a_model_for_phones_gives_the_same_probabilities(
+    finished: Path, tmp_path: Path, name: str
+) -> None:
+    temperature = json.loads((finished / "metrics/export.json").read_text())[name]["temperature"]
+    model = keras.saving.load_model(finished / f"models/{name}.keras", safe_mode=True)
+    litert.write(model, temperature, tmp_path / "model.tflite")
+    with np.load(finished / f"models/{name}.reference.npz") as reference:
+        found = litert.predict(tmp_path / "model.tflite", reference["image"])
+        assert found == pytest.approx(reference["probabilities"], abs=1e-5)
 
 
 def test_the_card_tells_data_licences_figures_and_use(finished: Path) -> None:
@@ -127,15 +141,17 @@ def test_the_script_of_the_readme_runs_and_checks_itself(finished: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_models_of_integers_are_tried_when_wanted(finished: Path, tmp_path: Path) -> None:
+def test_further_models_are_written_when_wanted(finished: Path, tmp_path: Path) -> None:
     copy_project(finished, tmp_path / "project")
     shell = shell_in(tmp_path / "project")
     assert list((finished / "models/int8").iterdir()) == []
-    shell("dvc", "exp", "run", "-S", "export.int8=true")
+    assert list((finished / "models/litert").iterdir()) == []
+    shell("dvc", "exp", "run", "-S", "export.int8=true", "-S", "export.litert=true")
     figures = json.loads((tmp_path / "project/metrics/export.json").read_text())
     for name, values in figures.items():
         tried = values["int8"]
         assert set(tried) == {"per_tensor", "per_channel", "float32", "accepted"}
+        assert (tmp_path / f"project/models/litert/{name}.tflite").is_file()
         path = tmp_path / f"project/models/int8/{name}.onnx"
         assert path.is_file() == (tried["accepted"] is not None)
         if path.is_file():

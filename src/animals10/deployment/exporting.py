@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 
 from animals10 import files
-from animals10.deployment import graph, quantization, reference
+from animals10.deployment import graph, litert, quantization, reference
 from animals10.deployment.candidate import Candidate
-from animals10.deployment.predictor import Outputs, open_session, run
+from animals10.deployment.predictor import open_session, run
 from animals10.errors import UserError
 from animals10.evaluation import calibration, familiarity, metrics, predictions
 from animals10.parameters import Export
@@ -54,13 +54,13 @@ def describe(
 def export(
     name: str, splits: dict[str, Examples], about: dict[str, str], settings: Export
 ) -> dict[str, Any]:
-    """Write models/<name>.onnx and models/<name>.reference.npz.
+    """Write models/<name>.onnx and .reference.npz and, if wanted, models/litert/<name>.tflite.
 
     Args:
         name: cnn, frozen or finetuned.
         splits: images and labels of train, validation and test.
         about: as `describe` returns it.
-        settings: when a prediction is unsure, and whether to try 8-bit integers.
+        settings: when a prediction is unsure, and which further models there shall be.
 
     Returns:
         Figures for metrics/export.json.
@@ -70,14 +70,20 @@ def export(
     """
     before = predictions.read_probabilities(files.STAGES / "evaluate", name)
     temperature = calibration.temperature(before["validation"], splits["validation"].labels)
-    base = graph.convert(keras.saving.load_model(MODELS / f"{name}.keras", safe_mode=True))
+    model = keras.saving.load_model(MODELS / f"{name}.keras", safe_mode=True)
+    base, path = graph.convert(model), MODELS / f"{name}.onnx"
     known = _familiarity(base, splits["train"])
     finish = partial(graph.finish, temperature=temperature, familiarity=known)
     candidate = Candidate.of(finish(base), splits, settings)
-    require_same(name, calibration.calibrated(before["test"], temperature), candidate.test)
+    expected = calibration.calibrated(before["test"], temperature)
+    require_same(path, expected, candidate.test.probabilities)
     about = about | {"temperature": repr(temperature)}
-    candidate.write(MODELS / f"{name}.onnx", about)
-    reference.write(MODELS / f"{name}.onnx")
+    candidate.write(path, about)
+    reference.write(path)
+    if settings.litert:
+        other = MODELS / "litert" / f"{name}.tflite"
+        litert.write(model, temperature, other)
+        require_same(other, expected, litert.predict(other, splits["test"].inputs))
     labels = splits["test"].labels
     figures = {
         "temperature": temperature,
@@ -126,26 +132,25 @@ def _spaced(count: int, most: int) -> np.ndarray:
     return np.arange(0, count, -(-count // most))
 
 
-def require_same(name: str, expected: np.ndarray, found: Outputs) -> None:
-    """Compare an exported model's predictions on test with those of Keras.
+def require_same(path: Path, expected: np.ndarray, found: np.ndarray) -> None:
+    """Compare an exported model's probabilities on test with those of Keras.
 
     Where Keras has two classes within the tolerance of each other, either may be first.
 
     Args:
-        name: of the model.
+        path: of the exported model.
         expected: Keras's probabilities after the same temperature, shape (n, classes).
         found: those of the exported model.
 
     Raises:
         UserError: a probability differs by more than 1e-4, or another class is first.
     """
-    difference = float(np.abs(expected - found.probabilities).max())
-    predicted = found.probabilities.argmax(axis=1)
-    short = expected.max(axis=1) - expected[np.arange(len(expected)), predicted]
+    difference = float(np.abs(expected - found).max())
+    short = expected.max(axis=1) - expected[np.arange(len(expected)), found.argmax(axis=1)]
     if difference > TOLERANCE or short.max() > TOLERANCE:
         raise UserError(
-            f"models/{name}.onnx would not predict what models/{name}.keras does: on test, "
+            f"{path} would not predict what models/{path.stem}.keras does: on test, "
             f"probabilities differ by up to {difference:.2g}, and {TOLERANCE:g} is allowed; other "
-            f"classes are first for {int((short > TOLERANCE).sum())} photos. tf2onnx converts a "
-            "layer wrongly: take another backbone, and report this"
+            f"classes are first for {int((short > TOLERANCE).sum())} photos. A layer is converted "
+            "wrongly: take another backbone, and report this"
         )

@@ -10,11 +10,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from animals10.deployment.predictor import INPUT, OUTPUTS
+from animals10.evaluation.calibration import TINY
 from animals10.evaluation.familiarity import Familiarity
 
 OPSET = 17
 BASE = ("uncalibrated", "features")  # what `convert` names its outputs
-_TINY = np.finfo(np.float32).tiny  # of a probability that became 0
 
 
 def convert(model: keras.Model) -> onnx.ModelProto:
@@ -34,7 +34,7 @@ def convert(model: keras.Model) -> onnx.ModelProto:
     from tf2onnx import tf_loader
 
     with tempfile.TemporaryDirectory() as folder:
-        _from_bytes(model).export(folder, format="tf_saved_model", verbose=False)
+        from_bytes(model).export(folder, format="tf_saved_model", verbose=False)
         loaded = tf_loader.from_saved_model(
             folder, None, None, ["serve"], ["serving_default"], return_tensors_to_rename=True
         )
@@ -45,8 +45,15 @@ def convert(model: keras.Model) -> onnx.ModelProto:
     return _tidy(converted)
 
 
-def _from_bytes(model: keras.Model) -> keras.Model:
-    """Return a model that takes uint8 and gives its features as well."""
+def from_bytes(model: keras.Model) -> keras.Model:
+    """Return a model that takes uint8 images, and gives its features as well.
+
+    Args:
+        model: the scratch CNN, or a head on a backbone.
+
+    Returns:
+        A model of `image` to the outputs that `convert` names.
+    """
     if "backbone" in {layer.name for layer in model.layers}:
         backbone, head = model.layers[-2:]
         image = keras.Input(model.input_shape[1:], dtype="uint8", name=INPUT)
@@ -99,7 +106,7 @@ def finish(model: onnx.ModelProto, temperature: float, familiarity: Familiarity)
         (n,).
     """
     constants = {
-        "tiny": np.float32(_TINY),
+        "tiny": np.float32(TINY),
         "temperature": np.float32(temperature),
         "shortest": np.float32(1e-12),
         "whitening": familiarity.whitening,

@@ -5,7 +5,7 @@ from scipy.optimize import minimize_scalar
 
 # Of the temperature: where all predictions are right, the loss falls on as it goes to 0.
 _LOWEST, _HIGHEST = 0.1, 10.0
-_TINY = np.finfo(np.float32).tiny  # of a probability that became 0
+TINY = np.finfo(np.float32).tiny  # of a probability that became 0
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -47,7 +47,7 @@ def calibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def _scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    return np.log(np.maximum(probabilities.astype(np.float64), _TINY)) / temperature
+    return np.log(np.maximum(probabilities.astype(np.float64), TINY)) / temperature
 
 
 def acceptance_threshold(confidence: np.ndarray, right: np.ndarray, accuracy: float) -> float:
