@@ -1,7 +1,7 @@
-"""How fast exported models predict: python benchmarks/predict.py [folder of models …].
+"""How fast exported models predict: python benchmarks/predict.py.
 
-Each folder has finetuned.keras and finetuned.onnx, as `models` after `make repro`. The ways take
-turns in one process, on photos in memory; 3 minutes on 2 cores. Writes benchmarks/predict.md.
+Networks with random weights, which takes no less time than trained ones do. The ways take turns in
+one process, on photos in memory; 5 minutes on 2 cores. Writes benchmarks/predict.md.
 """
 
 from animals10 import errors
@@ -9,6 +9,7 @@ from animals10 import errors
 errors.guard_imports()  # the imports below take seconds
 
 import io
+import json
 import os
 import statistics
 import subprocess
@@ -25,14 +26,33 @@ from PIL import Image
 import animals10_sample
 from animals10 import files
 from animals10.data.archives import Entry
-from animals10.deployment import photos
+from animals10.deployment import graph, photos
 from animals10.deployment.predictor import Predictor, open_session
+from animals10.evaluation import familiarity
 from animals10.images.decoding import decode
+from animals10.models import backbones, networks
 from animals10.tracking.provenance import revision, surroundings
 
+NETWORKS = (("EfficientNetLite2", 128), ("EfficientNetLite2", 260), ("EfficientNetB0", 224))
+OUT = Path("benchmarks/out")
 TURNS, IMAGES = 15, 192
 BATCHES = (8, 16, 32, 64, 128)  # of Keras; its best counts
 Way = Callable[[], object]
+
+
+def build(name: str, size: int) -> tuple[keras.Model, Path]:
+    """Build a transfer model, and export it as the stage does."""
+    backbone = backbones.build(name, size)
+    head = networks.head(backbone.output_shape[-1], 10, dense=512, dropout=0.5, feature_length=30)
+    model, rng = networks.attach_head(backbone, head), np.random.default_rng(0)
+    features = rng.random((100, backbone.output_shape[-1]), np.float32)
+    known = familiarity.fit(features, np.arange(100) % 10)
+    about = {"classes": json.dumps(list(animals10_sample.CLASSES)), "image_size": str(size)}
+    about |= {"threshold": "0.5", "unfamiliarity_threshold": "1000"}
+    path = OUT / f"{name}-{size}.onnx"
+    exported = graph.finish(graph.convert(model), temperature=1.0, familiarity=known)
+    files.write_bytes(path, graph.to_bytes(exported, about))
+    return model, path
 
 
 def jpeg(number: int) -> bytes:
@@ -84,7 +104,7 @@ def many(model: keras.Model, predictor: Predictor) -> dict[str, float]:
 
 def start(path: Path) -> float:
     """Time the command, from its start to its end, for one photo."""
-    photo = Path("benchmarks/out/photo.jpg")
+    photo = OUT / "photo.jpg"
     files.write_bytes(photo, jpeg(0))
     command = [sys.executable, "-m", "animals10", "predict", str(photo), "--model", str(path)]
     environment = os.environ | {"PYTHONPATH": "src"}
@@ -92,17 +112,16 @@ def start(path: Path) -> float:
     return seconds({"start": run}, 5)["start"]
 
 
-def row(folder: Path) -> str:
-    """Measure the models of a folder."""
-    path = folder / "finetuned.onnx"
-    model = keras.saving.load_model(folder / "finetuned.keras", safe_mode=True)
+def row(name: str, size: int) -> str:
+    """Measure a network at a size of image."""
+    model, path = build(name, size)
     predictor = Predictor(path)
     one, rates = single(model, predictor, path), many(model, predictor)
     cells = [
-        f"{predictor.size}",
-        *(f"{one[name]:.1f} ms" for name in ("predict", "bare", "keras")),
+        f"{name}, {size}",
+        *(f"{one[way]:.1f} ms" for way in ("predict", "bare", "keras")),
         f"{one['keras'] / one['predict']:.0f}, {one['predict'] / one['bare']:.2f}",
-        *(f"{rates[name]:.0f}" for name in ("predict", "keras")),
+        *(f"{rates[way]:.0f}" for way in ("predict", "keras")),
         f"{rates['predict'] / rates['keras']:.2f}",
         f"{start(path):.2f} s",
     ]
@@ -111,20 +130,20 @@ def row(folder: Path) -> str:
 
 def main() -> None:
     """Measure, and write the table."""
-    rows = [row(Path(folder)) for folder in sys.argv[1:] or ["models"]]
+    rows = [row(*each) for each in NETWORKS]
     lines = [
         "# How fast exported models predict",
         "",
         f"By `python benchmarks/predict.py`, revision {revision()[:7]}, on",
-        f"{surroundings()['machine']}: the fine-tuned model, one photo from its bytes to",
+        f"{surroundings()['machine']}: transfer models, one photo from its bytes to",
         "probabilities (`predict`; decoding and a bare call of ONNX Runtime; decoding and Keras's",
         f"`model.predict`), then images a second of {IMAGES} in memory (Keras at its best batch",
         f"size of {', '.join(map(str, BATCHES))}), and the whole command for one photo. Medians of",
         "ways that take turns.",
         "",
-        "| pixels | one: predict | bare | Keras | Keras / predict, predict / bare "
+        "| network, pixels | one: predict | bare | Keras | Keras / predict, predict / bare "
         "| many: predict | Keras | ratio | command |",
-        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
         *rows,
     ]
     Path("benchmarks/predict.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -31,8 +31,8 @@ def project(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("experiments") / "project"
     copy_project(finished, folder)
     shell = shell_in(folder)
-    output = shell("dvc", "exp", "run", "-S", "finetune.lr=3e-5")
-    assert stages_run(output) == ["finetune", "evaluate", "robustness", "report", "export"]
+    output = shell("dvc", "exp", "run", "-S", "finetune.lr=3e-5", "evaluate")
+    assert stages_run(output) == ["finetune", "evaluate"]
     assert shell("git", "diff", "--numstat", "params.yaml").split() == ["1", "1", "params.yaml"]
     return folder
 
