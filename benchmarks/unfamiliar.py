@@ -1,7 +1,7 @@
 """How well photos of none of the classes are told apart: python benchmarks/unfamiliar.py [network].
 
 On photos of ../shared/data/animals10-224.zip, 300 of each class, by features of a pre-trained
-network (the frozen model's; EfficientNetLite0 by default); 3 minutes on 2 cores. Writes
+network (the frozen model's; EfficientNetLite2 by default); 1 minute on 2 cores. Writes
 benchmarks/unfamiliar.md.
 """
 
@@ -127,7 +127,7 @@ def build(name: str) -> keras.Model:
 
 def main() -> None:
     """Compute the features, compare, and write the table."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "EfficientNetLite0"
+    name = sys.argv[1] if len(sys.argv) > 1 else "EfficientNetLite2"
     size, copy = OWN_IMAGE[name], execution.prediction_copy(build(name), "auto")
 
     def features(images: np.ndarray) -> np.ndarray:
