@@ -26,7 +26,7 @@ from PIL import Image
 import animals10_sample
 from animals10 import files
 from animals10.data.archives import Entry
-from animals10.deployment import graph, photos
+from animals10.deployment import graph, photos, quantization
 from animals10.deployment.predictor import Predictor, open_session
 from animals10.evaluation import familiarity
 from animals10.images.decoding import decode
@@ -40,8 +40,8 @@ BATCHES = (8, 16, 32, 64, 128)  # of Keras; its best counts
 Way = Callable[[], object]
 
 
-def build(name: str, size: int) -> tuple[keras.Model, Path]:
-    """Build a transfer model, and export it as the stage does."""
+def build(name: str, size: int) -> tuple[keras.Model, Path, Path]:
+    """Build a transfer model, and export it as the stage does: whole, and in 8-bit integers."""
     backbone = backbones.build(name, size)
     head = networks.head(backbone.output_shape[-1], 10, dense=512, dropout=0.5, feature_length=30)
     model, rng = networks.attach_head(backbone, head), np.random.default_rng(0)
@@ -49,10 +49,16 @@ def build(name: str, size: int) -> tuple[keras.Model, Path]:
     known = familiarity.fit(features, np.arange(100) % 10)
     about = {"classes": json.dumps(list(animals10_sample.CLASSES)), "image_size": str(size)}
     about |= {"threshold": "0.5", "unfamiliarity_threshold": "1000"}
-    path = OUT / f"{name}-{size}.onnx"
-    exported = graph.finish(graph.convert(model), temperature=1.0, familiarity=known)
-    files.write_bytes(path, graph.to_bytes(exported, about))
-    return model, path
+    base, images = graph.convert(model), rng.integers(0, 256, (16, size, size, 3), np.uint8)
+    (integers,) = (
+        each for kind, each in quantization.quantized(base, images, np.arange(16))
+        if kind == "per_channel"
+    )  # fmt: skip
+    paths = OUT / f"{name}-{size}.onnx", OUT / f"{name}-{size}-int8.onnx"
+    for path, each in zip(paths, (base, integers), strict=True):
+        exported = graph.finish(each, temperature=1.0, familiarity=known)
+        files.write_bytes(path, graph.to_bytes(exported, about))
+    return model, *paths
 
 
 def jpeg(number: int) -> bytes:
@@ -89,17 +95,21 @@ def single(model: keras.Model, predictor: Predictor, path: Path) -> dict[str, fl
     return {name: 1000 * value for name, value in seconds(ways, TURNS).items()}
 
 
-def many(model: keras.Model, predictor: Predictor) -> dict[str, float]:
+def many(model: keras.Model, predictor: Predictor, integers: Predictor) -> dict[str, float]:
     """Count images a second, of decoded images in memory."""
     images = np.stack([decode(jpeg(number % 16), predictor.size) for number in range(IMAGES)])
 
     def by_keras(size: int) -> Way:
         return lambda: model.predict(images, batch_size=size, verbose=0)
 
-    ways: dict[str, Way] = {"predict": lambda: predictor.predict(images)}
+    ways: dict[str, Way] = {
+        "predict": lambda: predictor.predict(images),
+        "int8": lambda: integers.predict(images),
+    }
     ways |= {f"keras {size}": by_keras(size) for size in BATCHES}
     rates = {name: IMAGES / value for name, value in seconds(ways, 3).items()}
-    return {"predict": rates.pop("predict"), "keras": max(rates.values())}
+    own = {name: rates.pop(name) for name in ("predict", "int8")}
+    return own | {"keras": max(rates.values())}
 
 
 def start(path: Path) -> float:
@@ -114,15 +124,16 @@ def start(path: Path) -> float:
 
 def row(name: str, size: int) -> str:
     """Measure a network at a size of image."""
-    model, path = build(name, size)
+    model, path, integers = build(name, size)
     predictor = Predictor(path)
-    one, rates = single(model, predictor, path), many(model, predictor)
+    one, rates = single(model, predictor, path), many(model, predictor, Predictor(integers))
     cells = [
         f"{name}, {size}",
         *(f"{one[way]:.1f} ms" for way in ("predict", "bare", "keras")),
         f"{one['keras'] / one['predict']:.0f}, {one['predict'] / one['bare']:.2f}",
         *(f"{rates[way]:.0f}" for way in ("predict", "keras")),
         f"{rates['predict'] / rates['keras']:.2f}",
+        f"{rates['int8']:.0f}",
         f"{start(path):.2f} s",
     ]
     return f"| {' | '.join(cells)} |"
@@ -142,8 +153,8 @@ def main() -> None:
         "ways that take turns.",
         "",
         "| network, pixels | one: predict | bare | Keras | Keras / predict, predict / bare "
-        "| many: predict | Keras | ratio | command |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| many: predict | Keras | ratio | int8 | command |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         *rows,
     ]
     Path("benchmarks/predict.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
