@@ -55,7 +55,7 @@ clean: ## remove the environment and caches, not data or models
 
 ## To work on its code
 
-test: $(DEV) ## run the default tests (under 7 minutes on 2 cores)
+test: $(DEV) ## run the default tests (under 10 minutes on 2 cores)
 	pytest
 
 test-slow: $(DEV) ## run the tests that take minutes
