@@ -1,4 +1,4 @@
-"""How well photos of none of the classes are told apart: python benchmarks/unfamiliar.py [network].
+"""How well photos of none of the classes are recognized: python benchmarks/unfamiliar.py [network].
 
 On photos of ../shared/data/animals10-224.zip, 300 of each class, by features of a pre-trained
 network (the frozen model's; EfficientNetLite2 by default); 1 minute on 2 cores. Writes

@@ -47,18 +47,18 @@ class Candidate:
     def figures(self, labels: np.ndarray) -> dict[str, Any]:
         """Return the thresholds, and what they do to the test photos, of which the labels are.
 
-        A share of no photos is None.
+        A fraction of no photos is None.
         """
         accepted = self.test.probabilities.max(axis=1) >= self.thresholds["threshold"]
         unfamiliar = self.test.unfamiliarity > self.thresholds["unfamiliarity_threshold"]
         right = self.test.probabilities.argmax(axis=1) == labels
         sure = accepted & ~unfamiliar
         return self.thresholds | {
-            "accepted": _share(accepted),
-            "accepted_accuracy": _share(right[accepted]),
-            "unfamiliar": _share(unfamiliar),
-            "sure": _share(sure),
-            "sure_accuracy": _share(right[sure]),
+            "accepted": _fraction(accepted),
+            "accepted_accuracy": _fraction(right[accepted]),
+            "unfamiliar": _fraction(unfamiliar),
+            "sure": _fraction(sure),
+            "sure_accuracy": _fraction(right[sure]),
         }
 
     def write(self, path: Path, about: dict[str, str]) -> None:
@@ -67,5 +67,5 @@ class Candidate:
         files.write_bytes(path, graph.to_bytes(self.model, about | thresholds))
 
 
-def _share(flags: np.ndarray) -> float | None:
+def _fraction(flags: np.ndarray) -> float | None:
     return float(flags.mean()) if len(flags) else None

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from animals10.data.names import readable
 from animals10.errors import without_secrets
@@ -58,19 +58,11 @@ def render(
         source: `fetch.source`.
         backbone: that of the transfer models.
     """
-    environment = Environment(
-        autoescape=False,  # noqa: S701 - it is Markdown, not HTML
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     counts = pd.crosstab(photos["label"], photos["split"])
     counts = counts.reindex(columns=["train", "validation", "test"], fill_value=0)
     totals = {str(split): int(count) for split, count in counts.sum().items()}
     described, licence = _PHOTOS.get(source, (_own(source), "not known to this project"))
-    return template.render(
+    return _template().render(
         about=about,
         kind=_KINDS[about["name"]],
         classes=[_cell(name) for name in json.loads(about["classes"])],
@@ -85,6 +77,17 @@ def render(
         rows=_rows(scores, totals),
         **_rounded(figures),
     )
+
+
+def _template() -> Template:
+    environment = Environment(
+        autoescape=False,  # noqa: S701 - it is Markdown, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
 
 
 def _own(source: str) -> str:

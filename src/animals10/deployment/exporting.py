@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def export(
     known = _familiarity(base, splits["train"])
     finish = partial(graph.finish, temperature=temperature, familiarity=known)
     candidate = Candidate.of(finish(base), splits, settings)
-    expected = calibration.calibrated(before["test"], temperature)
+    expected, labels = calibration.calibrated(before["test"], temperature), splits["test"].labels
     require_same(path, expected, candidate.test.probabilities)
     about = about | {"temperature": repr(temperature)}
     candidate.write(path, about)
@@ -84,40 +85,38 @@ def export(
         other = MODELS / "litert" / f"{name}.tflite"
         litert.write(model, temperature, other)
         require_same(other, expected, litert.predict(other, splits["test"].inputs))
-    labels = splits["test"].labels
-    figures = {
+    return {
         "temperature": temperature,
         "ece_before": metrics.calibration_error(before["test"], labels),
         "ece_after": metrics.calibration_error(candidate.test.probabilities, labels),
         **candidate.figures(labels),
+        **(_quantize(base, finish, candidate, splits, about, settings) if settings.int8 else {}),
     }
-    if settings.int8:
-        rows = _spaced(len(splits["train"].labels), quantization.SHOWN)
-        found = {
-            kind: Candidate.of(finish(model), splits, settings)
-            for kind, model in quantization.quantized(base, splits["train"].inputs, rows)
-        }
-        figures["int8"] = _write_best(name, candidate, found, splits["validation"].labels, about)
-    return figures
 
 
-def _write_best(
-    name: str,
+def _quantize(
+    base: onnx.ModelProto,
+    finish: Callable[[onnx.ModelProto], onnx.ModelProto],
     original: Candidate,
-    found: dict[str, Candidate],
-    labels: np.ndarray,
+    splits: dict[str, Examples],
     about: dict[str, str],
+    settings: Export,
 ) -> dict[str, Any]:
     """Write the best model of integers, if it is good enough; return accuracies on validation."""
+    rows = _spaced(len(splits["train"].labels), quantization.SHOWN)
+    found = {
+        kind: Candidate.of(finish(model), splits, settings)
+        for kind, model in quantization.quantized(base, splits["train"].inputs, rows)
+    }
+    labels = splits["validation"].labels
     accuracies = {kind: candidate.accuracy(labels) for kind, candidate in found.items()}
     best = max(accuracies, key=accuracies.__getitem__)
     accepted = original.accuracy(labels) - accuracies[best] <= quantization.LARGEST_LOSS
     if accepted:
-        found[best].write(MODELS / "int8" / f"{name}.onnx", about | {"quantization": best})
-    return accuracies | {
-        "float32": original.accuracy(labels),
-        "accepted": best if accepted else None,
-    }
+        path = MODELS / "int8" / f"{about['name']}.onnx"
+        found[best].write(path, about | {"quantization": best})
+    more = {"float32": original.accuracy(labels), "accepted": best if accepted else None}
+    return {"int8": accuracies | more}
 
 
 def _familiarity(base: onnx.ModelProto, train: Examples) -> familiarity.Familiarity:

@@ -15,6 +15,22 @@ from animals10.evaluation.familiarity import Familiarity
 
 OPSET = 17
 BASE = ("uncalibrated", "features")  # what `convert` names its outputs
+# What `finish` appends: operation, inputs, output, settings.
+_END: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("Max", "uncalibrated tiny", "positive", {}),
+    ("Log", "positive", "logarithm", {}),
+    ("Div", "logarithm temperature", "scaled", {}),
+    ("Softmax", "scaled", OUTPUTS[0], {"axis": 1}),
+    ("ReduceL2", "features", "length", {"axes": [1]}),
+    ("Max", "length shortest", "nonzero", {}),
+    ("Div", "features nonzero", "unit", {}),
+    ("MatMul", "unit whitening", "mapped", {}),
+    ("ReduceSumSquare", "mapped", "square", {"axes": [1]}),
+    ("MatMul", "mapped directions", "products", {}),
+    ("Add", "products lengths", "partial", {}),
+    ("Add", "partial square", "distances", {}),
+    ("ReduceMin", "distances", OUTPUTS[1], {"axes": [1], "keepdims": 0}),
+]
 
 
 def convert(model: keras.Model) -> onnx.ModelProto:
@@ -113,24 +129,9 @@ def finish(model: onnx.ModelProto, temperature: float, familiarity: Familiarity)
         "directions": np.ascontiguousarray(-2 * familiarity.centers.T),
         "lengths": (familiarity.centers**2).sum(axis=1),
     }
-    steps: list[tuple[str, str, str, dict[str, Any]]] = [
-        ("Max", "uncalibrated tiny", "positive", {}),
-        ("Log", "positive", "logarithm", {}),
-        ("Div", "logarithm temperature", "scaled", {}),
-        ("Softmax", "scaled", OUTPUTS[0], {"axis": 1}),
-        ("ReduceL2", "features", "length", {"axes": [1]}),
-        ("Max", "length shortest", "nonzero", {}),
-        ("Div", "features nonzero", "unit", {}),
-        ("MatMul", "unit whitening", "mapped", {}),
-        ("ReduceSumSquare", "mapped", "square", {"axes": [1]}),
-        ("MatMul", "mapped directions", "products", {}),
-        ("Add", "products lengths", "partial", {}),
-        ("Add", "partial square", "distances", {}),
-        ("ReduceMin", "distances", OUTPUTS[1], {"axes": [1], "keepdims": 0}),
-    ]
     classes, channels = (output.type.tensor_type.shape.dim[1].dim_value for output in _base(model))
     graph = helper.make_graph(
-        [helper.make_node(kind, names.split(), [out], **more) for kind, names, out, more in steps],
+        [helper.make_node(kind, names.split(), [out], **more) for kind, names, out, more in _END],
         "finish",
         [_value(BASE[0], "n", classes), _value(BASE[1], "n", channels)],
         [_value(OUTPUTS[0], "n", classes), _value(OUTPUTS[1], "n")],
