@@ -100,8 +100,13 @@ compare: $(DEV) ## measure the pipeline against notebooks, with ../shared (1 hou
 # What stages depend on: another version may decode, draw or compute otherwise.
 DECIDE := keras|numpy|onnx|onnxruntime|opencv-python-headless|pillow|tensorflow|tf2onnx
 
-lock: $(BARE) ## pin pyproject.toml's packages in uv.lock and versions.txt; to newer versions: UPGRADE=1
+# What the containers install, by pip and with hashes.
+CONTAINERS := serve page mlflow
+
+lock: $(BARE) ## pin pyproject.toml's packages in uv.lock and in what follows from it; to newer versions: UPGRADE=1
 	uv lock --no-config --default-index https://pypi.org/simple $(if $(UPGRADE),--upgrade)
+	for group in $(CONTAINERS); do uv export --quiet --frozen --only-group $$group \
+		--no-annotate --no-header --output-file requirements-$$group.txt; done
 	uv export --quiet --frozen --no-default-groups --no-emit-project --no-hashes --no-annotate --no-header \
 		| sed -nE 's/^(($(DECIDE))==[^ ]+).*/\1/p' > versions.txt
 

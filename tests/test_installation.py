@@ -62,7 +62,7 @@ def test_the_lock_is_of_the_project_and_names_no_index_but_pypi() -> None:
     declared = {Requirement(line).name for line in PROJECT["project"]["dependencies"]}
     assert {each["name"] for each in metadata["requires-dist"]} == declared
     dev = {each["name"] for each in metadata["requires-dev"]["dev"]}
-    assert dev == set(PROJECT["dependency-groups"]["dev"])
+    assert dev == {Requirement(line).name for line in PROJECT["dependency-groups"]["dev"]}
     text = (ROOT / "uv.lock").read_text(encoding="utf-8")
     hosts = set(re.findall(r"\w+://[^/]*/", text))
     assert hosts == {"https://pypi.org/", "https://files.pythonhosted.org/"}

@@ -1,7 +1,6 @@
 """The photos that a user names: files, folders, patterns, archives."""
 
 import glob
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from animals10.data.archives import LARGEST_FILE, Entry, open_archive
 from animals10.data.names import hidden, may_be_photo
 from animals10.data.parallel import MOST_AT_ONCE, chunks
 from animals10.data.sources import list_folder
+from animals10.deployment import cores
 from animals10.deployment.predictor import Predictor
 from animals10.errors import UserError
 from animals10.images.decoding import ImageError, decode
@@ -93,7 +93,7 @@ def predictions(predictor: Predictor, photos: list[Entry], top: int) -> Iterator
         In the order of the photos, what `Predictor.describe` returns, or file and error.
     """
     pixels = 3 * predictor.size**2
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, cores.count())) as pool:
         for chunk in chunks(photos, lambda photo: min(photo.size, LARGEST_FILE) + pixels):
             # Read one after the other, since an archive's photos are read from one file.
             each = pool.map if len(chunk) > 1 else map  # to start threads takes longer than one

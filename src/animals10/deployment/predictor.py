@@ -1,13 +1,13 @@
 """An exported model, run by ONNX Runtime alone: no TensorFlow, no Keras."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
 
+from animals10.deployment import cores
 from animals10.errors import UserError
 
 BATCH = 16  # images at once: with more, activations no longer fit into the caches
@@ -35,7 +35,7 @@ def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
         Exception: ONNX Runtime's, of several kinds; the model is damaged or none.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = cores.count()
     # Threads that wait busily slow each other down where other work runs as well.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors
