@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import subprocess
 import sys
 import tomllib
@@ -165,13 +166,11 @@ def test_the_image_predicts_by_its_champion(image: Image, finished: Path, tmp_pa
 @pytest.mark.slow
 @pytest.mark.skipif(not SERVER, reason="the server is not here yet")
 def test_the_image_serves_and_its_health_check_sees_it(image: Image) -> None:
-    check = image.run(image.stage.command("HEALTHCHECK"))
-    assert check.returncode == 1  # nothing listens there
-    with image.serving(*image.stage.command("CMD"), **{"ANIMALS10_TOKEN": "secret"}) as address:
-        request = urllib.request.Request(  # noqa: S310
-            f"{address}/predict", picture(1), {"Authorization": "Bearer secret"}
-        )
-        request.add_header("Content-Type", "image/jpeg")
+    assert image.run(image.stage.command("HEALTHCHECK")).returncode == 1  # nothing listens there
+    token = secrets.token_hex()
+    with image.serving(*image.stage.command("CMD"), ANIMALS10_TOKEN=token) as address:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg"}
+        request = urllib.request.Request(f"{address}/predict", picture(1), headers)  # noqa: S310
         with urllib.request.urlopen(request) as response:  # noqa: S310
             (row,) = json.load(response)["predictions"]
     assert 0 < row["probability"] <= 1
