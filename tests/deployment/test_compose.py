@@ -1,9 +1,7 @@
 """compose.yaml: no service has more rights, doors or passwords than it needs."""
 
-import json
 import re
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,11 +29,8 @@ def test_a_service_writes_only_into_volumes_and_has_no_privilege(name: str) -> N
     assert service["security_opt"] == ["no-new-privileges:true"]
     user = service.get("user") or stages()[service["build"]["target"]].last("USER")
     assert not user.startswith(("0", "root"))
-    written = [volume.split(":") for volume in service.get("volumes", [])]
-    assert [mode for source, _, *mode in written if source not in COMPOSE["volumes"]] in (
-        [],
-        [["ro"]],
-    )
+    mounted = [volume.split(":") for volume in service.get("volumes", [])]
+    assert all(source in COMPOSE["volumes"] or mode == ["ro"] for source, _, *mode in mounted)
 
 
 @each_service
@@ -90,16 +85,15 @@ def test_every_password_comes_from_a_file_that_git_ignores() -> None:
     assert {value for _, value in offered} == {""}  # an empty one is refused
     ignored = subprocess.run(["git", "check-ignore", ".env"], cwd=ROOT, capture_output=True)
     assert ignored.returncode == 0
-    assert "://" not in json.dumps(SERVICES["mlflow"]["command"]).replace(
-        "postgresql+psycopg2://mlflow@postgres/mlflow", ""
-    ).replace("s3://mlflow", "")
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    assert not re.search(r"://[^/\s@]*:[^/\s@]*@", text)  # nor in an address
 
 
 def test_mlflow_and_its_stores_have_the_same_names() -> None:
     mlflow, postgres, storage = (SERVICES[name] for name in ("mlflow", "postgres", "storage"))
     options = dict(option.partition("=")[::2] for option in mlflow["command"])
     user = postgres["environment"]["POSTGRES_USER"]
-    # The database's name is its user's, and libpq takes the password from PGPASSWORD.
+    # A database is named as its user where nothing else is said.
     assert options["--backend-store-uri"] == f"postgresql+psycopg2://{user}@postgres/{user}"
     assert options["--artifacts-destination"] == f"s3://{storage['environment']['S3_BUCKET']}"
     assert mlflow["environment"]["PGPASSWORD"] == postgres["environment"]["POSTGRES_PASSWORD"]
@@ -110,7 +104,6 @@ def test_mlflow_and_its_stores_have_the_same_names() -> None:
     assert "http://127.0.0.1:8333/healthz" in storage["healthcheck"]["test"]
 
 
-def test_the_models_are_read_from_the_folder_that_a_champion_is_promoted_in() -> None:
-    (volume,) = SERVICES["serve"]["volumes"]
-    assert volume == "./models:/app/models:ro"
-    assert Path(volume.partition(":")[0]) == Path("models")
+def test_the_folder_is_mounted_in_which_a_champion_is_promoted() -> None:
+    # Not models/champion: an engine would follow the link once and for all.
+    assert SERVICES["serve"]["volumes"] == ["./models:/app/models:ro"]
