@@ -29,11 +29,13 @@ def test_a_model_has_one_input_and_all_that_its_users_need(finished: Path, name:
     assert image.name == "image"
     assert tensor.elem_type == onnx.TensorProto.UINT8
     assert [each.dim_param or each.dim_value for each in tensor.shape.dim] == ["n", 32, 32, 3]
-    assert [output.name for output in model.graph.output] == ["probabilities", "unfamiliarity"]
+    assert [output.name for output in model.graph.output] == [
+        *("probabilities", "unfamiliarity", "projection")
+    ]
     metadata = {each.key: each.value for each in model.metadata_props}
     assert set(metadata) == {
         *("classes", "decoding", "image_size", "name", "temperature", "threshold"),
-        *("unfamiliarity_threshold", "code", "data", "model", "parameters", "weights"),
+        *("unfamiliarity_threshold", "reference", "code", "data", "model", "parameters", "weights"),
     }
     assert "unknown" not in metadata.values()
     assert json.loads(metadata["classes"]) == json.loads(

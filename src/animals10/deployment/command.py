@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from animals10.deployment import choosing, photos, printing
 from animals10.deployment.predictor import Predictor
+from animals10.monitoring.log import PredictionLog
 
 SKIPPED = 3  # the exit code when a file was no photo
 _PIPED = 10_000  # columns of what is no terminal
@@ -37,15 +38,16 @@ def run(arguments: argparse.Namespace) -> int:
         The exit code: 0, or 3 when a file was skipped.
 
     Raises:
-        UserError: there is no such model.
+        UserError: there is no such model, or no log can be there.
     """
     path, note = choosing.find(arguments.model)
     if note:
         print(note, file=sys.stderr)
     predictor, counts = Predictor(path), Counts()
+    log = PredictionLog(arguments.log, predictor.identity()) if arguments.log else None
     top = min(arguments.top, len(predictor.classes))
     with photos.open_photos(arguments.photos) as found:
-        rows = counts.count(photos.predictions(predictor, found, top))
+        rows = counts.count(photos.predictions(predictor, found, top, log))
         names = [photo.name for photo in found]
         with tqdm(total=len(found), desc="predict", unit="photo", disable=_quiet()) as bar:
             for line in _lines(arguments, rows, names, predictor, top):
