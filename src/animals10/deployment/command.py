@@ -4,6 +4,8 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -44,9 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     if note:
         print(note, file=sys.stderr)
     predictor, counts = Predictor(path), Counts()
-    log = PredictionLog(arguments.log, predictor.identity()) if arguments.log else None
     top = min(arguments.top, len(predictor.classes))
-    with photos.open_photos(arguments.photos) as found:
+    with photos.open_photos(arguments.photos) as found, _log(arguments.log, predictor) as log:
         rows = counts.count(photos.predictions(predictor, found, top, log))
         names = [photo.name for photo in found]
         with tqdm(total=len(found), desc="predict", unit="photo", disable=_quiet()) as bar:
@@ -56,6 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     for line in _summary(counts, predictor, arguments.json or arguments.csv):
         print(line, file=sys.stderr)
     return SKIPPED if counts.skipped else 0
+
+
+def _log(path: Path | None, predictor: Predictor) -> AbstractContextManager[PredictionLog | None]:
+    return closing(PredictionLog(path, predictor.identity())) if path else nullcontext()
 
 
 def _quiet() -> bool:
