@@ -70,12 +70,13 @@ def samples(count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
 
 
 def shifted(labels: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Draw rows of logs in which photos of one class come more often, the classes in turn."""
-    classes = np.unique(labels)
+    """Draw rows of logs in which one class is more frequent, the classes in turn."""
+    classes, length = np.unique(labels), min(LENGTH, len(labels) // 2)
     for number in range(LOGS):
-        odds = np.where(labels == classes[number % len(classes)], TIMES, 1)
-        length = min(LENGTH, len(labels) // 2)
-        yield rng.choice(len(labels), length, replace=False, p=odds / odds.sum())
+        inside = labels == classes[number % len(classes)]
+        more = min(rng.binomial(length, min(1, TIMES * inside.mean())), int(inside.sum()))
+        rows = [(inside, more), (~inside, length - more)]
+        yield np.concatenate([rng.choice(np.flatnonzero(of), n, replace=False) for of, n in rows])
 
 
 def count(predictor: Predictor, observed: Observations, logs: Iterator[np.ndarray]) -> list[str]:
@@ -110,8 +111,9 @@ def _explained(name: str, photos: int) -> str:
         "logs `drift` sees other photos than those of validation, and by what. A log has "
         f"{min(LENGTH, photos // 2)} predictions, drawn without replacement from those for "
         f"{photos:,} test photos, or for some {CHANGED:,} of these that are made grey or blurred "
-        "by 1 % of an image's side, or for 600 drawings of the same animals. One class is drawn "
-        f"with {TIMES} times the odds of any other photo, by the labels, and each class in turn."
+        "by 1 % of an image's side, or for 600 drawings of the same animals. Where one class comes "
+        f"{TIMES} times as often, it has {TIMES} times its share of the test photos, by labels, "
+        "and the other classes share the rest as before; each class in turn."
     )
 
 

@@ -72,6 +72,12 @@ def test_a_thousand_classes_of_which_most_are_not_predicted() -> None:
     assert change.moved == "999 is predicted more often"
 
 
+def test_a_model_that_predicts_one_class_alone_is_no_error() -> None:
+    rng = np.random.default_rng(4)
+    observed = observations(200, rng)._replace(predicted=np.full(200, 2))
+    assert found(Reference.of(observed, len(CLASSES)), observed) == set()
+
+
 def test_holms_adjustment_is_that_of_the_literature() -> None:
     # The example of R's help page of p.adjust, by hand: 0.01 * 4, 0.02 * 3, 0.03 * 2, 0.5.
     assert drift.holm([0.5, 0.01, 0.03, 0.02]) == pytest.approx([0.5, 0.04, 0.06, 0.06])

@@ -41,9 +41,9 @@ class Candidate:
         accepted = acceptance_threshold(confidence, right, settings.accepted_accuracy)
         unusual = np.quantile(validation.unfamiliarity, 1 - settings.unfamiliar, method="higher")
         thresholds = {"threshold": accepted, "unfamiliarity_threshold": float(unusual)}
-        images, classes = splits["validation"].inputs, validation.probabilities.shape[1]
-        observed = observe(images, validation.probabilities, validation.projection)
-        reference = Reference.of(observed, classes)
+        probabilities, images = validation.probabilities, splits["validation"].inputs
+        observed = observe(images, probabilities, validation.projection)
+        reference = Reference.of(observed, classes=probabilities.shape[1])
         return cls(model, validation, test, thresholds, reference)
 
     def accuracy(self, labels: np.ndarray) -> float:

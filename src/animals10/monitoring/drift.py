@@ -26,8 +26,8 @@ _LOOK = {
 class Change(NamedTuple):
     """How one thing that a log holds differs from validation.
 
-    `before` and `now` are medians, or the fractions of the class that grew most. `p` is the chance,
-    0..1, of a difference at least as large among as many tests without drift.
+    `before` and `now` are medians, or the fractions of the class that grew most; `moved` says it in
+    words. `p` is the chance, 0..1, of so large a difference in any of the tests without drift.
     """
 
     measure: str
