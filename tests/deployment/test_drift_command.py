@@ -78,7 +78,7 @@ def test_other_photos_show_drift_in_the_newest_predictions(
     command = ("drift", tmp_path / "log", "--model", finished / "models/cnn.onnx", "--last", 60)
     done = animals10(tmp_path, *command)
     assert done.returncode == 4
-    assert done.stderr == "1 lines of the log could not be read and were passed over\n"
+    assert done.stderr == "lines of the log that cannot be read, passed over: 1\n"
     sentence = done.stdout.splitlines()[-1]
     assert sentence.startswith(
         "worry: the newest 60 of 110 predictions of cnn are unlike those of validation, because "

@@ -78,6 +78,19 @@ def test_the_figures_agree_with_the_models(finished: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(("name", "axes"), [("cnn", 4), ("frozen", 16)])
+def test_the_projection_is_along_the_principal_axes(finished: Path, name: str, axes: int) -> None:
+    network = "cnn" if name == "cnn" else "transfer"
+    images = np.load(finished / f"data/_stages/split/{network}/train/images.npy")
+    projection = Predictor(finished / f"models/{name}.onnx").predict(images).projection
+    assert projection.shape == (30, axes)
+    assert projection.dtype == np.float32
+    covariance = np.cov(projection, rowvar=False, dtype=np.float64)
+    spread = np.diag(covariance)
+    assert (np.diff(spread) <= 1e-4 * spread[0]).all()
+    assert covariance == pytest.approx(np.diag(spread), abs=1e-3 * spread[0])
+
+
 def test_a_model_that_predicts_otherwise_is_refused() -> None:
     expected = np.array([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]], np.float32)
     path = Path("models/cnn.onnx")

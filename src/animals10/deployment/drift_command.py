@@ -42,9 +42,9 @@ def _notes(logged: reading.Logged, note: str) -> Iterator[str]:
     if note:
         yield note
     if logged.unreadable:
-        yield f"{logged.unreadable:,} lines of the log could not be read and were passed over"
+        yield f"lines of the log that cannot be read, passed over: {logged.unreadable:,}"
     if logged.total and logged.others:
-        yield f"{logged.others.total():,} predictions of other models were passed over"
+        yield f"predictions of other models, passed over: {logged.others.total():,}"
 
 
 def _require_enough(logged: reading.Logged, log: Path, model: Path) -> None:

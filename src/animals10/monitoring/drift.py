@@ -92,8 +92,9 @@ def _growth(counts: np.ndarray, classes: list[str]) -> tuple[str, str, str]:
 
 def _medians(measure: str, before: np.ndarray, now: np.ndarray) -> tuple[str, str, str]:
     first, second = float(np.median(before)), float(np.median(now))
-    verb = "differ" if measure == _FEATURES else "rose" if second > first else "fell"
-    return f"{first:.4g}", f"{second:.4g}", f"{measure} {verb}"
+    verb = "rose" if second > first else "fell" if second < first else "spreads differently"
+    moved = f"{measure} {'differ' if measure == _FEATURES else verb}"
+    return f"{first:.4g}", f"{second:.4g}", moved
 
 
 def worries(changes: list[Change]) -> list[Change]:
