@@ -1,4 +1,4 @@
-"""Commands: python -m animals10 params | compare | experiments | predict | report | sync | …."""
+"""Commands: python -m animals10 params | compare | experiments | predict | drift | sync | …."""
 
 from animals10 import errors
 
@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,16 @@ def main() -> None:
     why = commands.add_parser("why", help="explain what made a model file")
     why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
     _add_predict(commands)
+    _add_drift(commands)
     arguments = parser.parse_args()
     if arguments.command == "predict":  # which works anywhere
         from animals10.deployment import command
 
         sys.exit(command.run(arguments))
+    if arguments.command == "drift":  # likewise
+        from animals10.deployment import drift_command
+
+        sys.exit(drift_command.run(arguments))
     if not Path("dvc.yaml").is_file():
         raise errors.UserError("there is no dvc.yaml here; run from the project's folder")
     for line in _run(arguments):
@@ -49,15 +55,31 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument(
         "--model", help="cnn, frozen, finetuned, champion, or a file; by default the champion"
     )
+    predict.add_argument(
+        "--log", type=Path, metavar="PATH", help="append a line a photo, without names and images"
+    )
     predict.add_argument("--top", type=_count, default=2, metavar="K", help="classes to name (2)")
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON object a line")
     form.add_argument("--csv", action="store_true", help="print CSV")
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give 1 or more")
+def _add_drift(commands: Any) -> None:
+    drift = commands.add_parser("drift", help="tell whether logged predictions became different")
+    drift.add_argument("log", type=Path, metavar="LOG", help="what `--log` of a command names")
+    drift.add_argument("--model", help="which wrote it; as of predict, by default the champion")
+    drift.add_argument(
+        "--last",
+        type=partial(_count, least=50),
+        default=1000,
+        metavar="N",
+        help="how many predictions to compare, the newest (1000)",
+    )
+
+
+def _count(text: str, least: int = 1) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give {least} or more")
     return int(text)
 
 

@@ -20,6 +20,8 @@ from animals10.deployment import cores
 from animals10.deployment.predictor import Predictor
 from animals10.errors import UserError
 from animals10.images.decoding import ImageError, decode
+from animals10.monitoring.log import PredictionLog
+from animals10.monitoring.observation import observe
 
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 
@@ -81,13 +83,16 @@ def _read_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def predictions(predictor: Predictor, photos: list[Entry], top: int) -> Iterator[dict[str, Any]]:
+def predictions(
+    predictor: Predictor, photos: list[Entry], top: int, log: PredictionLog | None = None
+) -> Iterator[dict[str, Any]]:
     """Predict photo by photo, in memory that does not grow with their number.
 
     Args:
         predictor: of one model.
         photos: as `open_photos` yields them.
         top: how many classes to name.
+        log: of predictions; None for none.
 
     Yields:
         In the order of the photos, what `Predictor.describe` returns, or file and error.
@@ -98,15 +103,25 @@ def predictions(predictor: Predictor, photos: list[Entry], top: int) -> Iterator
             # Read one after the other, since an archive's photos are read from one file.
             each = pool.map if len(chunk) > 1 else map  # to start threads takes longer than one
             decoded = list(each(partial(_decode, predictor.size), map(_read, chunk)))
-            images = [image for image in decoded if not isinstance(image, str)]
-            outputs = predictor.predict(np.stack(images)) if images else None
-            row = 0
-            for photo, image in zip(chunk, decoded, strict=True):
-                if outputs is None or isinstance(image, str):
-                    yield {"file": photo.name, "error": image}
-                else:
-                    yield predictor.describe(photo.name, outputs, row, top)
-                    row += 1
+            pairs = list(zip((photo.name for photo in chunk), decoded, strict=True))
+            good = [(name, image) for name, image in pairs if not isinstance(image, str)]
+            described = iter(_predict(predictor, good, top, log))
+            for name, image in pairs:
+                failed = isinstance(image, str)
+                yield {"file": name, "error": image} if failed else next(described)
+
+
+def _predict(
+    predictor: Predictor, named: list[tuple[str, np.ndarray]], top: int, log: PredictionLog | None
+) -> list[dict[str, Any]]:
+    if not named:
+        return []
+    images = np.stack([image for _, image in named])
+    outputs = predictor.predict(images)
+    rows = [predictor.describe(name, outputs, row, top) for row, (name, _) in enumerate(named)]
+    if log:
+        log.write(rows, observe(images, outputs.probabilities, outputs.projection))
+    return rows
 
 
 def _read(photo: Entry) -> bytes | str:

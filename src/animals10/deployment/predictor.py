@@ -1,5 +1,6 @@
 """An exported model, run by ONNX Runtime alone: no TensorFlow, no Keras."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,20 +10,23 @@ import onnxruntime
 
 from animals10.deployment import cores
 from animals10.errors import UserError
+from animals10.monitoring.reference import Reference
 
 BATCH = 16  # images at once: with more, activations no longer fit into the caches
-INPUT, OUTPUTS = "image", ("probabilities", "unfamiliarity")
+INPUT, OUTPUTS = "image", ("probabilities", "unfamiliarity", "projection")
 
 
 class Outputs(NamedTuple):
     """What a model gives for n images.
 
     `probabilities` is float32 of shape (n, classes), calibrated; `unfamiliarity` is float32 of
-    shape (n,), 0 or more: the higher, the less the image is like the training photos.
+    shape (n,), 0 or more: the higher, the less the image is like the training photos; `projection`
+    is float32 of shape (n, k): the features along k axes, at most 16.
     """
 
     probabilities: np.ndarray
     unfamiliarity: np.ndarray
+    projection: np.ndarray
 
 
 def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
@@ -80,6 +84,7 @@ class Predictor:
         size: side of the images in pixels.
         threshold: the probability from which a prediction is accepted.
         unfamiliarity_threshold: the unfamiliarity up to which one is.
+        reference: what the model predicted for validation photos.
         metadata: all that the file says of itself, as text.
 
     Raises:
@@ -95,11 +100,18 @@ class Predictor:
             self.size = int(self.metadata["image_size"])
             self.threshold = float(self.metadata["threshold"])
             self.unfamiliarity_threshold = float(self.metadata["unfamiliarity_threshold"])
+            self.reference = Reference.from_json(self.metadata["reference"])
         except Exception as error:  # ONNX Runtime has many kinds
             why = " ".join(str(error).split())[:100]
             raise UserError(
                 f"{path} is no model that the stage `export` wrote ({why}); `dvc repro` writes them"
             ) from None
+
+    def identity(self) -> dict[str, str]:
+        """Return name and sha256 of the file, by which logs and servers say which model it is."""
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"name": self.metadata["name"], "sha256": digest}
 
     def predict(self, images: np.ndarray) -> Outputs:
         """Predict once for each image.
