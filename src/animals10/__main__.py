@@ -1,4 +1,4 @@
-"""Commands: python -m animals10 params | compare | experiments | predict | report | sync | …."""
+"""Commands: python -m animals10 params | compare | experiments | predict | promote | report | …."""
 
 from animals10 import errors
 
@@ -7,7 +7,7 @@ errors.guard_imports()  # the imports below take seconds
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def main() -> None:
     why = commands.add_parser("why", help="explain what made a model file")
     why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
     _add_predict(commands)
+    _add_champion(commands)
     arguments = parser.parse_args()
     if arguments.command == "predict":  # which works anywhere
         from animals10.deployment import command
@@ -53,6 +54,19 @@ def _add_predict(commands: Any) -> None:
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON object a line")
     form.add_argument("--csv", action="store_true", help="print CSV")
+
+
+def _add_champion(commands: Any) -> None:
+    from animals10.files import NETWORKS
+
+    promote = commands.add_parser("promote", help="make a model champion, if it beats the present")
+    promote.add_argument(
+        "experiment", help="a DVC experiment, a git revision, or workspace for the last `dvc repro`"
+    )
+    promote.add_argument("--model", choices=NETWORKS, help="by default the best on validation")
+    promote.add_argument("--force", metavar="REASON", help="without a comparison; why is recorded")
+    commands.add_parser("rollback", help="make the champion's previous version champion again")
+    commands.add_parser("champion", help="print what is champion and where it comes from")
 
 
 def _count(text: str) -> int:
@@ -98,9 +112,29 @@ def _run(arguments: argparse.Namespace) -> Iterable[str]:
         from animals10.tracking import ui
 
         return ui.open_pages(arguments.port)
+    if arguments.command in ("promote", "rollback", "champion"):
+        return _change_champion(arguments)
     from animals10.tracking import sync
 
     return sync.sync(arguments.history)
+
+
+def _change_champion(arguments: argparse.Namespace) -> Iterator[str]:
+    from animals10.deployment import champion
+
+    if arguments.command == "champion":
+        yield from champion.describe()
+        return
+    if arguments.command == "promote":
+        from animals10.tracking import promoting
+
+        yield from promoting.promote(arguments.experiment, arguments.model, arguments.force)
+    else:
+        present, left = champion.rollback()
+        yield f"champion is {champion.label(present)}, again; it was {champion.label(left)}"
+    from animals10.tracking import registry  # after the change, since MLflow takes seconds
+
+    yield from registry.try_follow()
 
 
 def _require_repository() -> None:
