@@ -1,13 +1,19 @@
 """What is champion on disk, through promotions, rollbacks and mistakes."""
 
+import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from deployment import tiny_export
+from deployment.tiny_origin import origin
+from pipeline.project import ENVIRONMENT
 
-from animals10.deployment import champion, choosing
+from animals10.deployment import champion, choosing, reference
 from animals10.errors import UserError
 
 
@@ -19,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def add(seed: int) -> champion.Champion:
     with champion.lock():
-        return champion.add(tiny_export.contents(seed), tiny_export.origin(), "a test")
+        return champion.add(tiny_export.contents(seed), origin(), "a test")
 
 
 def test_each_promotion_keeps_the_one_before_and_rollbacks_return_to_it() -> None:
@@ -66,7 +72,7 @@ def test_a_damaged_model_never_becomes_champion(
     damaged = tiny_export.contents(3)[name] if content is None else content
     contents = tiny_export.contents(2) | {name: damaged}
     with champion.lock(), pytest.raises(UserError, match=message):
-        champion.add(contents, tiny_export.origin(), "a test")
+        champion.add(contents, origin(), "a test")
     assert champion.current() == first
     assert [path.name for path in Path("models/champions").glob("[0-9]*")] == ["1"]
 
@@ -108,3 +114,44 @@ def test_the_description_names_what_its_readers_need() -> None:
     first, *others = champion.describe()
     assert first == "champion:  version 2, cnn of brave-cat, validation accuracy 0.750"
     assert others[-1] == "previous:  version 1, cnn of brave-cat, validation accuracy 0.750"
+
+
+def assert_whole(version: int) -> None:
+    about = champion.require()
+    assert about["version"] == version
+    content = Path("models/champion/model.onnx").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == about["sha256"]
+    reference.check(Path("models/champion/model.onnx"))
+
+
+@pytest.mark.parametrize(("action", "before", "after"), [("promote", 2, 3), ("rollback", 2, 1)])
+def test_a_kill_before_any_file_operation_leaves_a_whole_champion(
+    action: str, before: int, after: int, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    add(1)
+    add(2)
+    for name, content in tiny_export.contents(3).items():
+        Path("made").mkdir(exist_ok=True)
+        Path("made", name).write_bytes(content)
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
+    command = [sys.executable, "-m", "deployment.killed_changes", str(folder), action]
+    subprocess.run(command, env=environment, check=True)
+    copies = sorted(project.glob("project-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    assert len(copies) > {"promote": 30, "rollback": 5}[action]
+    found = []
+    for copy in copies:
+        monkeypatch.chdir(copy)
+        found.append(champion.require()["version"])
+        assert_whole(found[-1])
+        add(4)  # which clears what the kill left
+        assert {path.name for path in Path("models/champions").iterdir() if path.is_dir()} == {
+            str(version) for version in champion.versions()
+        }
+        assert not list(Path("models").glob(".champion"))
+        assert not list(Path("models/champions").glob(".unfinished"))
+        assert champion.require()["previous"] == found[-1]
+    assert found == sorted(found, reverse=after < before)
+    assert (found[0], found[-1]) == (before, after)

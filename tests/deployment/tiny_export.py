@@ -10,7 +10,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from animals10 import files
 from animals10.deployment import graph, reference
-from animals10.deployment.champion import Origin
 from animals10.deployment.predictor import INPUT, OUTPUTS
 
 SIZE = 8
@@ -55,15 +54,3 @@ def contents(seed: int, name: str = "cnn") -> dict[str, bytes]:
         write(Path(folder) / "model", name, seed)
         made = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
     return made | {"validation.csv": b"sha256,label,predicted\n"}
-
-
-def origin(experiment: str = "brave-cat") -> Origin:
-    """Return where a model comes from."""
-    scores = {"validation": {"accuracy": 0.75, "loss": 0.5}, "test": {"accuracy": 0.5, "loss": 1.0}}
-    return Origin(
-        name="cnn",
-        experiment=experiment,
-        revision="0" * 40,
-        validation_accuracy=0.75,
-        scores=scores,
-    )
