@@ -70,7 +70,8 @@ def _pixels(photo: Any, size: int) -> np.ndarray:
         photo = base64.b64decode("".join(photo.split()), validate=True)
     if isinstance(photo, bytes | bytearray | memoryview):
         return decode(bytes(photo), size)
-    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.shape[2:] != (3,):
+    is_image = isinstance(photo, np.ndarray) and photo.dtype == np.uint8 and photo.size
+    if not is_image or photo.shape[2:] != (3,):
         given = f"{getattr(photo, 'dtype', '')}{getattr(photo, 'shape', type(photo).__name__)}"
         raise ImageError(f"it is {given}; give bytes of a file, base64, or an array uint8(h, w, 3)")
     return photo if photo.shape == (size, size, 3) else resized(photo, size)
