@@ -13,7 +13,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from deployment.tiny_origin import origin
+from deployment.champions import origin
 
 from animals10.deployment import champion
 

@@ -1,6 +1,5 @@
 """What is champion on disk, through promotions, rollbacks and mistakes."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -10,10 +9,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from deployment import tiny_export
-from deployment.tiny_origin import origin
+from deployment.champions import origin, require_whole
 from pipeline.project import ENVIRONMENT
 
-from animals10.deployment import champion, choosing, reference
+from animals10.deployment import champion, choosing
 from animals10.errors import UserError
 
 
@@ -116,12 +115,11 @@ def test_the_description_names_what_its_readers_need() -> None:
     assert others[-1] == "previous:  version 1, cnn of brave-cat, validation accuracy 0.750"
 
 
-def assert_whole(version: int) -> None:
-    about = champion.require()
-    assert about["version"] == version
-    content = Path("models/champion/model.onnx").read_bytes()
-    assert hashlib.sha256(content).hexdigest() == about["sha256"]
-    reference.check(Path("models/champion/model.onnx"))
+def test_one_change_at_a_time_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    add(1)
+    monkeypatch.setattr(champion, "_PATIENCE", 0.1)
+    with champion.lock(), pytest.raises(UserError, match="another promote or rollback is at work"):
+        champion.rollback()
 
 
 @pytest.mark.parametrize(("action", "before", "after"), [("promote", 2, 3), ("rollback", 2, 1)])
@@ -144,8 +142,7 @@ def test_a_kill_before_any_file_operation_leaves_a_whole_champion(
     found = []
     for copy in copies:
         monkeypatch.chdir(copy)
-        found.append(champion.require()["version"])
-        assert_whole(found[-1])
+        found.append(require_whole()["version"])
         add(4)  # which clears what the kill left
         assert {path.name for path in Path("models/champions").iterdir() if path.is_dir()} == {
             str(version) for version in champion.versions()

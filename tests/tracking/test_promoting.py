@@ -1,20 +1,26 @@
 """Which model `promote` makes champion, and what it says to the others."""
 
+import contextlib
+import os
+import random
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from conftest import ROOT
+from deployment.champions import require_whole
 from pipeline.project import ENVIRONMENT
 from tracking import promotable
 
 from animals10.deployment import champion
 from animals10.errors import UserError
-from animals10.tracking import promoting
+from animals10.tracking import promoting, registry, store
 
 HALF = range(20)
 
@@ -161,6 +167,65 @@ def test_experiments_of_the_same_name_are_told_apart_by_their_commits() -> None:
         subprocess.run(["git", "update-ref", ref, commit], check=True)
     with pytest.raises(UserError, match="2 experiments are named brave-cat; give a commit"):
         promote(experiment="brave-cat")
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "animals10", *arguments],
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+def test_two_promotions_at_once_come_one_after_the_other() -> None:
+    promotable.write_results({"cnn": range(20), "frozen": range(30)}, seed=1)
+    both = [
+        start("promote", "workspace", "--model", name, "--force", "x") for name in ("cnn", "frozen")
+    ]
+    for process in both:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+    assert require_whole()["version"] == 3
+    assert [about["previous"] for about in champion.versions().values()] == [None, 1, 2]
+
+
+@pytest.mark.slow
+def test_thirty_kills_leave_a_whole_champion_each_time() -> None:
+    """Of the command, until its end in MLflow's registry; a sync completes that."""
+    promotable.write_results({"cnn": range(20), "frozen": range(30)}, seed=1)
+    kills, changes, seconds = 0, 0, 0.0
+    for number in range(31):
+        before = require_whole()
+        name = "cnn" if before["name"] == "frozen" else "frozen"
+        begin = time.perf_counter()
+        process = start("promote", "workspace", "--model", name, "--force", "a test")
+        if number:  # the first one is measured
+            time.sleep(random.uniform(0.2, 1) * seconds)  # noqa: S311
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        seconds = seconds or time.perf_counter() - begin
+        kills += process.returncode == -signal.SIGKILL
+        after = require_whole()
+        assert after["version"] in (before["version"], before["version"] + 1)
+        changes += after != before
+    print(f"{kills} kills of 30, {changes} after the change")
+    assert kills > 20
+    with contextlib.suppress(UserError):
+        champion.rollback()
+    assert {path.name for path in Path("models/champions").glob("[0-9]*")} == {
+        str(version) for version in champion.versions()
+    }
+    process = start("sync")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert list(registry.follow()) == []
+    client = store.connect().client
+    registered = client.get_model_version_by_alias(registry.NAME, "champion")
+    assert registered.tags["sha256"] == champion.require()["sha256"]
 
 
 def test_no_heavy_library_is_imported() -> None:

@@ -18,7 +18,7 @@ import pytest
 import requests
 from conftest import picture
 from deployment import tiny_export
-from deployment.tiny_origin import origin
+from deployment.champions import origin
 from PIL import Image
 from pipeline.project import ENVIRONMENT
 from tracking import small_project
