@@ -51,6 +51,15 @@ def test_versions_outlive_a_link_that_was_removed() -> None:
     assert list(champion.versions()) == [1, 2]
 
 
+def test_a_promotion_killed_after_its_rename_was_a_promotion() -> None:
+    add(1)
+    add(2)
+    Path("models/champions/.unfinished").write_text("2")
+    champion.rollback()
+    add(3)
+    assert list(champion.versions()) == [1, 2, 3]
+
+
 def test_without_a_champion_there_is_no_rollback() -> None:
     with pytest.raises(UserError, match="there is no champion; `python -m animals10 promote"):
         champion.rollback()

@@ -63,4 +63,6 @@ def test_the_champion_predicts_as_its_model_does(
     photo = ("predict", "--json", str(tmp_path / "photo.jpg"))
     assert shell(*COMMAND, *photo) == shell(*COMMAND, *photo, "--model", about["name"])
     assert shell(*COMMAND, "champion").startswith(f"champion:  version 1, {about['name']} of brave")
+    (line,) = shell(*COMMAND, "promote", "brave-cat", fails=True).splitlines()
+    assert line.startswith("error: this model is champion already: version 1, ")
     assert "version 1 is the first champion" in shell(*COMMAND, "rollback", fails=True)

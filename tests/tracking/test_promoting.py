@@ -197,23 +197,25 @@ def test_two_promotions_at_once_come_one_after_the_other() -> None:
 def test_thirty_kills_leave_a_whole_champion_each_time() -> None:
     """Of the command, until its end in MLflow's registry; a sync completes that."""
     promotable.write_results({"cnn": range(20), "frozen": range(30)}, seed=1)
-    kills, changes, seconds = 0, 0, 0.0
-    for number in range(31):
+    kills, changes, seconds = 0, 0, 20.0
+    while kills < 30:
         before = require_whole()
         name = "cnn" if before["name"] == "frozen" else "frozen"
         begin = time.perf_counter()
         process = start("promote", "workspace", "--model", name, "--force", "a test")
-        if number:  # the first one is measured
-            time.sleep(random.uniform(0.2, 1) * seconds)  # noqa: S311
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=random.uniform(0.1, 1) * seconds)  # noqa: S311
+        if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        seconds = seconds or time.perf_counter() - begin
-        kills += process.returncode == -signal.SIGKILL
+            process.communicate()
+            kills += 1
+        else:
+            seconds = time.perf_counter() - begin
         after = require_whole()
         assert after["version"] in (before["version"], before["version"] + 1)
         changes += after != before
-    print(f"{kills} kills of 30, {changes} after the change")
-    assert kills > 20
+    print(f"{kills} kills; {changes} promotions came to their end or were killed after the change")
+    assert changes
     with contextlib.suppress(UserError):
         champion.rollback()
     assert {path.name for path in Path("models/champions").glob("[0-9]*")} == {

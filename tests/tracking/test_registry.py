@@ -26,7 +26,7 @@ from tracking import small_project
 from animals10.deployment import champion
 from animals10.deployment.predictor import Predictor
 from animals10.images.decoding import decode
-from animals10.tracking import provenance, registry, store
+from animals10.tracking import provenance, registry, store, sync
 
 # MLflow's own, when it saves an example and loads a model
 pytestmark = [
@@ -76,6 +76,15 @@ def test_the_registry_follows_promotions_and_rollbacks() -> None:
         assert list(registry.follow())
         assert aliases() == wanted
     assert list(registry.follow()) == []
+
+
+def test_a_sync_completes_the_registry_and_a_second_changes_nothing() -> None:
+    add(1)
+    assert list(sync.sync())[1:] == [
+        "registry: version 1 is animals10 version 1",
+        "registry: champion is animals10 version 1",
+    ]
+    assert list(sync.sync())[1:] == []
 
 
 def test_a_version_says_where_it_comes_from_and_how_good_it_is() -> None:
@@ -217,14 +226,20 @@ def test_mlflows_server_answers_a_photo_that_curl_sends(project: Path) -> None:
             assert json.loads(curl(port)) == {"predictions": rows(content)}
             (project / "request.json").write_text(json.dumps(request | {"params": {"top": 1}}))
             assert json.loads(curl(port)) == {"predictions": rows(content, top=1)}
+            (project / "request.json").write_text('{"dataframe_records": [{"image": "YWJj"}]}')
+            assert (
+                "photo 0 cannot be used: " in json.loads(curl(port, "--fail-with-body"))["message"]
+            )
         finally:
             server.terminate()
 
 
-def curl(port: str) -> str:
+def curl(port: str, *options: str) -> str:
     command = ["curl", "--silent", "--show-error", "--header", "Content-Type: application/json"]
-    command += ["--data", "@request.json", f"http://127.0.0.1:{port}/invocations"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command += [*options, "--data", "@request.json", f"http://127.0.0.1:{port}/invocations"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == (22 if options else 0)  # of a status of 400 and above
+    return done.stdout
 
 
 def wait_for(url: str) -> None:

@@ -83,11 +83,11 @@ def _read(place: Path) -> Champion | None:
         return None
     try:
         about: Champion = json.loads(path.read_text(encoding="utf-8"))
-        if missing := Champion.__annotations__.keys() - about.keys():
+        if missing := Champion.__required_keys__ - about.keys():
             raise ValueError(f"without {', '.join(sorted(missing))}")
     except (ValueError, AttributeError) as error:
         raise UserError(
-            f"{path} is damaged ({error}); restore it, or remove {CHAMPION} and promote again"
+            f"{path} is damaged ({error}); restore it, or remove {place} and promote again"
         ) from None
     return about
 
