@@ -28,7 +28,7 @@ from animals10.tracking import provenance, store
 
 NAME = "animals10"
 _NEEDED = ("mlflow", "numpy", "onnxruntime", "pandas", "pillow")
-_FACTS = ("name", "version", "experiment", "revision", "promoted", "reason")
+_FACTS = ("name", "version", "sha256", "experiment", "revision", "promoted", "reason")
 _ARTIFACTS = {"model": champion.MODEL, "card": champion.CARD, "reference": champion.REFERENCE}
 # Else MLflow keeps this project's uv.lock with the model, which has TensorFlow, and shows progress.
 _SETTINGS = {"MLFLOW_UV_AUTO_DETECT": "false", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
@@ -107,24 +107,14 @@ def _set_aliases(client: mlflow.MlflowClient, wanted: dict[str, str]) -> Iterato
 
 def _register(records: store.Store, about: Champion) -> str:
     """Log a version's model and metrics to a run of its own, and register it last."""
-    client, experiment_id = records
-    marks = {"level": "champion", "sha256": about["sha256"]}
-    for run in records.search(**marks):  # as a kill leaves it
+    client, tags = records.client, _tags(about)
+    for run in records.search(level=tags["level"], sha256=tags["sha256"]):  # as a kill leaves it
         records.delete(run.info.run_id)
-    metadata = Predictor(champion.folder(about["version"]) / champion.MODEL).metadata
-    identity = {key: metadata[key] for key in provenance.IDENTITY}
-    facts = {key: str(value) for key, value in about.items() if key in _FACTS}
-    tags = marks | identity | facts
     title = f"champion-{about['version']}"
-    run_id = client.create_run(experiment_id, run_name=title, tags=tags).info.run_id
-    logged = client.create_logged_model(experiment_id, title, run_id, tags=tags)
+    run_id = client.create_run(records.experiment_id, run_name=title, tags=tags).info.run_id
+    logged = client.create_logged_model(records.experiment_id, title, run_id, tags=tags)
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    now = int(1000 * time.time())
-    metrics = [
-        Metric(key, float(value), now, 0, logged.model_id)
-        for key, value in store.flat(about["scores"]).items()
-    ]
-    client.log_batch(run_id, metrics=metrics)
+    client.log_batch(run_id, metrics=_metrics(about, logged))
     with tempfile.TemporaryDirectory() as temporary:
         _save(Path(temporary) / "model", about, logged, tags)
         client.log_model_artifacts(logged.model_id, str(Path(temporary) / "model"))
@@ -135,6 +125,19 @@ def _register(records: store.Store, about: Champion) -> str:
         NAME, source, run_id, tags=tags, description=text, model_id=logged.model_id
     )
     return str(created.version)
+
+
+def _tags(about: Champion) -> dict[str, str]:
+    metadata = Predictor(champion.folder(about["version"]) / champion.MODEL).metadata
+    identity = {key: metadata[key] for key in provenance.IDENTITY}
+    facts = {key: str(value) for key, value in about.items() if key in _FACTS}
+    return {"level": "champion", **identity, **facts}
+
+
+def _metrics(about: Champion, logged: LoggedModel) -> list[Metric]:
+    now = int(1000 * time.time())
+    values = store.flat(about["scores"]).items()
+    return [Metric(key, float(value), now, 0, logged.model_id) for key, value in values]
 
 
 def _save(out: Path, about: Champion, logged: LoggedModel, tags: dict[str, str]) -> None:
