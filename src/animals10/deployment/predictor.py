@@ -1,15 +1,18 @@
 """An exported model, run by ONNX Runtime alone: no TensorFlow, no Keras."""
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
+from PIL import Image
 
 from animals10.deployment import cores
 from animals10.errors import UserError
+from animals10.images.decoding import decode
 from animals10.monitoring.reference import Reference
 
 BATCH = 16  # images at once: with more, activations no longer fit into the caches
@@ -70,6 +73,21 @@ def run(
         for start in range(0, len(rows), BATCH)
     ]
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+
+def resized(picture: np.ndarray, size: int) -> np.ndarray:
+    """Resize an image in memory as `decode` resizes that of a file.
+
+    Args:
+        picture: uint8 sRGB of shape (h, w, 3).
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 of shape (size, size, 3).
+    """
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "PNG")
+    return decode(content.getvalue(), size)
 
 
 class Predictor:
