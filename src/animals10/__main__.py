@@ -1,4 +1,4 @@
-"""Commands: python -m animals10 params | compare | experiments | predict | report | sync | …."""
+"""Commands: python -m animals10 params | compare | experiments | predict | serve | report | …."""
 
 from animals10 import errors
 
@@ -27,11 +27,17 @@ def main() -> None:
     why = commands.add_parser("why", help="explain what made a model file")
     why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
     _add_predict(commands)
+    _add_serve(commands)
     arguments = parser.parse_args()
     if arguments.command == "predict":  # which works anywhere
         from animals10.deployment import command
 
         sys.exit(command.run(arguments))
+    if arguments.command == "serve":  # so does this
+        from animals10.serving import command as serving
+
+        serving.run(arguments)
+        return
     if not Path("dvc.yaml").is_file():
         raise errors.UserError("there is no dvc.yaml here; run from the project's folder")
     for line in _run(arguments):
@@ -53,6 +59,22 @@ def _add_predict(commands: Any) -> None:
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON object a line")
     form.add_argument("--csv", action="store_true", help="print CSV")
+
+
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser("serve", help="serve predictions over HTTP, and a page")
+    serve.add_argument("--host", default="127.0.0.1", help="elsewhere it needs a token")
+    serve.add_argument("--port", type=int, default=8000, help="0 for any that is free")
+    serve.add_argument(
+        "--model", help="cnn, frozen, finetuned, champion, or a file; by default the champion"
+    )
+    serve.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a limit of docs/serving.md, as queue=64",
+    )
 
 
 def _count(text: str) -> int:

@@ -1,0 +1,69 @@
+"""The command `serve`."""
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from animals10.errors import UserError
+from animals10.serving import access, api, settings
+from animals10.serving.connections import Connection
+from animals10.serving.service import Service
+
+_STOPPING = 3  # seconds for requests that are being served; a command has four to end
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until Ctrl-C or SIGTERM; then finish what is being served.
+
+    Raises:
+        UserError: a setting is not allowed, the port is taken, or there is no such model.
+    """
+    limits, token = settings.read(arguments.set), settings.read_token()
+    access.require_private(arguments.host, token)
+    service = Service(limits, arguments.model)
+    app = api.create(service, token)
+    listening = _listen(arguments.host, arguments.port)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
+    for line in _greeting(service, listening):
+        print(line, file=sys.stderr, flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: None)  # uvicorn has its own while it serves
+    uvicorn.Server(_configure(app, limits)).run(sockets=[listening])
+
+
+def _configure(app: object, limits: settings.Settings) -> uvicorn.Config:
+    Connection.patience = limits.idle
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=Connection,
+        ws="none",
+        access_log=False,  # metrics count requests, and a log of them would grow without bound
+        log_config=None,
+        log_level="error",
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=_STOPPING,
+        server_header=False,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"cannot listen on {host}, port {port}: {error}; give another --host or --port"
+        ) from None
+
+
+def _greeting(service: Service, listening: socket.socket) -> list[str]:
+    host, port = listening.getsockname()[:2]
+    place = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    model = service.following.current
+    version = f", version {model.version}" if model.version else ""
+    notes = [service.following.note] if service.following.note else []
+    return [*notes, f"serving {model.name}{version} on {place}; the API is described at /docs"]
