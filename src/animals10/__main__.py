@@ -68,6 +68,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument(
         "--model", help="cnn, frozen, finetuned, champion, or a file; by default the champion"
     )
+    serve.add_argument("--no-page", action="store_true", help="only the API")
     serve.add_argument(
         "--set",
         action="append",

@@ -114,8 +114,8 @@ class Batcher:
     async def _finish(self, batch: list[_Item]) -> None:
         loop, begin = asyncio.get_running_loop(), time.perf_counter()
         predict = batch[0].model.predictor.predict
-        images = np.stack([item.image for item in batch])
         try:
+            images = np.stack([item.image for item in batch])
             outputs = await loop.run_in_executor(self._thread, predict, images)
         except Exception as error:  # ONNX Runtime has many kinds, say when memory is short
             for item in batch:

@@ -2,11 +2,13 @@
 
 import argparse
 import logging
+import os
 import signal
 import socket
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 
 from animals10.errors import UserError
 from animals10.serving import access, api, settings
@@ -27,8 +29,9 @@ def run(arguments: argparse.Namespace) -> None:
     service = Service(limits, arguments.model)
     app = api.create(service, token)
     listening = _listen(arguments.host, arguments.port)
+    notes = [service.following.note, *_add_page(app, service, token, arguments.no_page)]
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
-    for line in _greeting(service, listening):
+    for line in (*filter(None, notes), _greeting(service, listening)):
         print(line, file=sys.stderr, flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: None)  # uvicorn has its own while it serves
@@ -60,10 +63,24 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _greeting(service: Service, listening: socket.socket) -> list[str]:
+def _greeting(service: Service, listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     place = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     model = service.following.current
     version = f", version {model.version}" if model.version else ""
-    notes = [service.following.note] if service.following.note else []
-    return [*notes, f"serving {model.name}{version} on {place}; the API is described at /docs"]
+    return f"serving {model.name}{version} on {place}; the API is described at /docs"
+
+
+def _add_page(app: FastAPI, service: Service, token: str | None, unwanted: bool) -> list[str]:
+    """Mount the page, where there may be one; return what the user should know of it."""
+    if unwanted:
+        return []
+    if token:
+        return ["there is no page, since a browser cannot send the token"]
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    try:
+        from animals10.serving import page  # it takes seconds, and may be left out of a container
+    except ImportError as error:
+        return [f"there is no page, since Gradio cannot be imported ({error})"]
+    page.mount(app, service)
+    return []

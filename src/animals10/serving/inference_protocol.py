@@ -100,7 +100,7 @@ def router(service: Service) -> APIRouter:
         inference, binary = _parse(await request.body(), request.headers.get(_LENGTH))
         files = _files(inference.inputs[0], binary, service)
         model, outcomes = await service.outcomes(files, gone(request))
-        list(service.described(model, files, outcomes, 1))
+        service.report(model, files, outcomes, 1)
         return _response(inference, model, _all_good(files, outcomes))
 
     return routes

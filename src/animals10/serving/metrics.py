@@ -21,7 +21,7 @@ from animals10.serving.refusals import Refusal
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-disable_created_metrics()  # a series more for each, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call] # series that nobody reads
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 

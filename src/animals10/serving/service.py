@@ -1,7 +1,7 @@
 """From uploaded files to predictions, within a deadline, by one model."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -94,19 +94,11 @@ class Service:
 
     async def _outcome(self, model: Model, upload: Upload) -> Outcome:
         try:
-            image = await self.decode(upload, model)
+            size = model.predictor.size
+            image = await self._decoder.decode(bytes(upload.content), size)
         except ImageError as error:
-            self.metrics.unusable.inc()
             return error
         return Predicted(image, await self.batcher.predict(model, image))
-
-    async def decode(self, upload: Upload, model: Model) -> np.ndarray:
-        """Decode a file for a model.
-
-        Raises:
-            ImageError: it cannot be used.
-        """
-        return await self._decoder.decode(bytes(upload.content), model.predictor.size)
 
     async def predict(
         self, uploads: list[Upload], top: int, gone: Awaitable[None] | None = None
@@ -119,25 +111,35 @@ class Service:
             gone: as of `outcomes`.
         """
         model, outcomes = await self.outcomes(uploads, gone)
-        return model, list(self.described(model, uploads, outcomes, top))
+        return model, self.report(model, uploads, outcomes, top)
 
-    def described(
+    def report(
         self, model: Model, uploads: list[Upload], outcomes: list[Outcome], top: int
-    ) -> Iterator[Row]:
-        """Yield a row for each file, and count and record what is predicted."""
-        good: list[tuple[Row, Predicted]] = []
-        for upload, outcome in zip(uploads, outcomes, strict=True):
-            if isinstance(outcome, ImageError):
-                yield {"file": upload.name, "error": str(outcome)}
-                continue
-            row = model.predictor.describe(upload.name, outcome.outputs, 0, top)
+    ) -> list[Row]:
+        """Describe each file as `describe` does; count and record what is predicted."""
+        rows = describe(model, uploads, outcomes, top)
+        good = [
+            (row, outcome)
+            for row, outcome in zip(rows, outcomes, strict=True)
+            if isinstance(outcome, Predicted)
+        ]
+        for row, _ in good:
             self.metrics.predictions.labels(row["class"]).inc()
             self.metrics.unsure.inc(row["unsure"])
-            good.append((row, outcome))
-            yield row
+        self.metrics.unusable.inc(len(rows) - len(good))
         if self._record and good:
-            rows, predicted = zip(*good, strict=True)
-            self._record(model, list(rows), list(predicted))
+            self._record(model, [row for row, _ in good], [predicted for _, predicted in good])
+        return rows
+
+
+def describe(model: Model, uploads: list[Upload], outcomes: list[Outcome], top: int) -> list[Row]:
+    """Return for each file what `predict --json` prints: the prediction, or file and error."""
+    return [
+        {"file": upload.name, "error": str(outcome)}
+        if isinstance(outcome, ImageError)
+        else model.predictor.describe(upload.name, outcome.outputs, 0, top)
+        for upload, outcome in zip(uploads, outcomes, strict=True)
+    ]
 
 
 async def within(

@@ -21,7 +21,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    connections: Annotated[int, Field(ge=8, le=10_000)] = 256
+    connections: Annotated[int, Field(ge=8, le=10_000)] = 512
     queue: Annotated[int, Field(ge=16, le=4096)] = 128  # images admitted and not finished
     deadline: Seconds = 10.0  # from the last byte of a request to its response
     idle: Seconds = 10.0  # between two bytes of a request

@@ -1,0 +1,210 @@
+"""A page for people, on the same server: photos in, predictions and heat maps out, by Gradio."""
+
+import asyncio
+import base64
+import io
+import tempfile
+from collections.abc import AsyncIterator, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from fastapi import FastAPI
+from jinja2 import Environment, StrictUndefined
+from PIL import Image
+from starlette.routing import Match, Mount
+from starlette.types import Scope
+
+import animals10_sample
+from animals10.images.decoding import ImageError
+from animals10.serving import heatmap
+from animals10.serving.refusals import Refusal
+from animals10.serving.service import Predicted, Row, Service, describe
+from animals10.serving.uploads import Upload, require_size
+
+TOP = 3
+_EXAMPLES = 6
+_KEPT = 600  # seconds that Gradio keeps a photo, which it writes to a temporary folder
+_TITLE = "What is on this photo?"
+# Of Gradio's many routes, those that this page uses.
+_USED = (
+    *("/config", "/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico"),
+    *("/gradio_api/upload", "/gradio_api/queue/", "/gradio_api/file=", "/gradio_api/heartbeat/"),
+    *("/gradio_api/startup-events", "/gradio_api/info", "/gradio_api/cancel", "/manifest.json"),
+)
+_FOLDER = Path(__file__).parent
+Photos = list[tuple[str, str | None]] | None  # of a gallery: paths and captions
+
+
+def mount(app: FastAPI, service: Service) -> None:
+    """Put the page at `/`, under the limits of the application.
+
+    Args:
+        app: as `api.create` makes it.
+        service: that predicts.
+    """
+    examples = tempfile.TemporaryDirectory(prefix="animals10-")
+    app.state.examples = examples  # which is removed with the application
+    paths = _draw_examples(Path(examples.name))
+    gr.set_static_paths([examples.name])
+    gr.mount_gradio_app(
+        app,
+        _page(service, paths),
+        "/",
+        footer_links=[],
+        run_history=False,
+        max_file_size=service.settings.file_bytes,
+        ssr_mode=False,
+        enable_monitoring=False,
+        theme=gr.themes.Default(
+            font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+        ),
+        css_paths=[_FOLDER / "page.css"],
+    )
+    whole = app.router.routes.pop()
+    assert isinstance(whole, Mount)  # noqa: S101 - for the types
+    app.router.routes.append(_OnlyUsed(whole.path, whole.app))
+
+
+class _OnlyUsed(Mount):
+    """Gradio without what the page does not use, so that other paths are the API's to answer."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        path = scope["path"]
+        if path == "/" or path.startswith(_USED):
+            return super().matches(scope)
+        return Match.NONE, {}
+
+
+def _draw_examples(folder: Path) -> list[str]:
+    rng, paths = np.random.default_rng(7), []
+    for name in animals10_sample.CLASSES[:_EXAMPLES]:
+        path = folder / f"{name}.png"
+        Image.fromarray(animals10_sample.draw(name, rng)).save(path)
+        paths.append(str(path))
+    return paths
+
+
+def _page(service: Service, examples: list[str]) -> gr.Blocks:
+    predict, explain = partial(_predict, service), partial(_explain, service)
+    hidden: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None}
+    with gr.Blocks(
+        title=_TITLE, analytics_enabled=False, delete_cache=(60, _KEPT), fill_width=False
+    ) as page:
+        gr.Markdown(f"# {_TITLE}")
+        photos = gr.Gallery(
+            label="Photos: drop, paste, choose or take them",
+            sources=["upload", "webcam", "clipboard"],
+            type="filepath",
+            file_types=["image"],
+            interactive=True,
+            columns=4,
+            height=260,
+            object_fit="contain",
+            elem_id="photos",
+        )
+        drawn = gr.Gallery(
+            value=list(examples),
+            label="Examples, drawn: choose one",
+            interactive=False,
+            allow_preview=False,
+            columns=_EXAMPLES,
+            height=130,
+            object_fit="contain",
+            buttons=[],
+            elem_id="examples",
+        )
+        results = gr.HTML(elem_id="results")
+        heat = gr.Button("Show which parts decide", visible=False, elem_id="heat")
+        about = gr.Markdown(elem_id="about")
+        with gr.Accordion("The model's card", open=False):
+            card = gr.Markdown()
+        photos.change(predict, photos, [results, heat], **hidden)
+        drawn.select(partial(_choose, examples), None, photos, **hidden)
+        heat.click(explain, photos, results, **hidden)
+        page.load(partial(_about, service), None, [about, card], **hidden)
+    page.queue(max_size=service.settings.queue, api_open=False)
+    return page
+
+
+async def _predict(service: Service, photos: Photos) -> tuple[str, Any]:
+    """Return the predictions as HTML, and whether heat maps of them can be asked for."""
+    if not photos:
+        return "", gr.update(visible=False)
+    try:
+        uploads = await asyncio.to_thread(_read, service, photos)
+        model, outcomes = await service.outcomes(uploads)
+    except Refusal as refusal:
+        return _render(problem=refusal.detail), gr.update(visible=False)
+    rows = service.report(model, uploads, outcomes, TOP)
+    shown = [
+        (row, _picture(outcome.image) if isinstance(outcome, Predicted) else "")
+        for row, outcome in zip(rows, outcomes, strict=True)
+    ]
+    usable = any(picture for _, picture in shown)
+    return _render(shown, model=model.identity), gr.update(visible=usable)
+
+
+async def _explain(service: Service, photos: Photos) -> AsyncIterator[str]:
+    """Yield the predictions as HTML, with one more heat map at a time."""
+    shown: list[tuple[Row, str]] = []
+    try:
+        uploads = await asyncio.to_thread(_read, service, photos or [])
+        model, outcomes = await service.outcomes(uploads)
+        rows = describe(model, uploads, outcomes, TOP)
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if isinstance(outcome, ImageError):
+                shown.append((row, ""))
+                continue
+            falls = await heatmap.explain(service, model, outcome)
+            shown.append((row, _picture(heatmap.overlaid(outcome.image, falls))))
+            yield _render(shown, model=model.identity, heat=True)
+    except Refusal as refusal:
+        yield _render(shown, problem=refusal.detail, heat=True)
+
+
+def _read(service: Service, photos: list[tuple[str, str | None]]) -> list[Upload]:
+    settings = service.settings
+    if len(photos) > settings.files:
+        raise Refusal(413, f"more than {settings.files} photos; choose fewer", "many files")
+    uploads = []
+    for place, _ in photos:
+        path = Path(place)
+        upload = Upload(path.name[: settings.name_length], bytearray(path.read_bytes()))
+        require_size(upload, settings)
+        uploads.append(upload)
+    return uploads
+
+
+def _choose(examples: list[str], event: gr.SelectData) -> list[str]:
+    return [examples[event.index]]
+
+
+def _about(service: Service) -> tuple[str, str]:
+    """Return a line on the model, and its card; both in Markdown."""
+    model = service.following.current
+    version = f", version {model.version}" if model.version else ""
+    since = str(model.about.get("promoted", ""))[:10]
+    date = f", champion since {since}" if since else ""
+    return f"By the model **{model.name}**{version}{date}.", model.card() or "It has no card."
+
+
+def _picture(image: "np.ndarray | Image.Image") -> str:
+    """Write what the model sees as the address of an image."""
+    content = io.BytesIO()
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture.save(content, "WEBP", quality=85)
+    return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _render(
+    shown: Iterable[tuple[Row, str]] = (),
+    problem: str = "",
+    model: dict[str, Any] | None = None,
+    heat: bool = False,
+) -> str:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = environment.from_string(_FOLDER.joinpath("results.html.jinja").read_text("utf-8"))
+    return template.render(shown=list(shown), problem=problem, model=model, heat=heat)
