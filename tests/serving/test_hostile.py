@@ -97,7 +97,9 @@ def test_all_bodies_together_are_bounded(finished: Path, tmp_path: Path) -> None
 
 
 def test_connections_are_bounded(finished: Path, tmp_path: Path) -> None:
-    with serving(finished, tmp_path / "log", "--set", "connections=8", "--set", "idle=2") as running:
+    with serving(
+        finished, tmp_path / "log", "--set", "connections=8", "--set", "idle=2"
+    ) as running:
         waiting = [threading.Thread(target=exchange, args=(running.port, b"G")) for _ in range(8)]
         for each in waiting:
             each.start()

@@ -6,6 +6,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from pydantic import BaseModel, Field
 
+from animals10.serving import inference_request
+
 WHERE = "the API is described at /docs"
 _BINARY = {"type": "string", "format": "binary"}
 
@@ -175,7 +177,7 @@ V2_INFER["openapi_extra"] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"type": "object"}},
+            "application/json": {"schema": inference_request.schema()},
             "application/octet-stream": {"schema": _BINARY},
         },
     }

@@ -7,16 +7,17 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 import base64
 import binascii
 import json
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from animals10.images.decoding import ImageError
 from animals10.serving import describing
 from animals10.serving.following import Model
+from animals10.serving.inference_request import Inference, Input, Output
 from animals10.serving.refusals import Refusal, shortened
 from animals10.serving.service import Predicted, Service
 from animals10.serving.uploads import Upload, gone, require_size
@@ -29,40 +30,6 @@ _DATATYPES = {
     "unsure": "BOOL",
     "probabilities": "FP32",
 }
-
-
-class Parameters(BaseModel):
-    """Of a request, an input or an output; others are ignored, as the protocol wants."""
-
-    binary_data: bool = False
-    binary_data_output: bool = False
-    binary_data_size: Annotated[int, Field(ge=0)] | None = None
-
-
-class Input(BaseModel):
-    """The image files: as text, base64 in `data`; binary, `binary_data_size` bytes."""
-
-    name: Literal["image"]
-    shape: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=2)]
-    datatype: Literal["BYTES"]
-    parameters: Parameters = Parameters()
-    data: list[str] | None = None
-
-
-class Output(BaseModel):
-    """An output that is wanted."""
-
-    name: Literal["class", "probability", "unsure", "probabilities"]
-    parameters: Parameters | None = None
-
-
-class Inference(BaseModel):
-    """A request."""
-
-    id: str | None = None
-    parameters: Parameters = Parameters()
-    inputs: Annotated[list[Input], Field(min_length=1, max_length=1)]
-    outputs: list[Output] = []
 
 
 def router(service: Service) -> APIRouter:
