@@ -96,6 +96,8 @@ class Clients:
         """Send a photo over a connection that is free, or a new one."""
         begin, status = time.perf_counter(), 0
         try:
+            while self._free and self._free[-1][0].at_eof():
+                self._free.pop()  # the server has closed it
             if not self._free:
                 self._free.append(await asyncio.open_connection("127.0.0.1", self._port))
             connection = self._free.pop()
@@ -145,11 +147,13 @@ async def _exchange(connection: Connection, content: bytes) -> int:
 @contextmanager
 def serving() -> Iterator[tuple[int, int]]:
     """Start a server; yield its port and process."""
-    command = [sys.executable, "-m", "animals10", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "animals10", "serve", "--port", "0", "--no-page"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        line = next(line for line in process.stderr or () if " on http" in line)
-        yield urlsplit(line.split(" on ")[1].split(";")[0]).port or 0, process.pid
-        process.terminate()
+        try:
+            line = next(line for line in process.stderr or () if " on http" in line)
+            yield urlsplit(line.split(" on ")[1].split(";")[0]).port or 0, process.pid
+        finally:
+            process.terminate()
 
 
 async def measure(port: int, process: int, contents: list[bytes], seconds: float) -> list[Load]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from serving.running import Server, serving
 
-
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ import numpy as np
 from animals10.deployment.predictor import BATCH, Outputs
 from animals10.serving.following import Model
 from animals10.serving.refusals import Refusal
+from animals10.serving.threads import workers
 
 Seen = Callable[[int, float], None]  # images of a batch, and its seconds
 
@@ -45,7 +45,7 @@ class Batcher:
         self._waiting: deque[_Item] = deque()
         self._background: deque[_Item] = deque()
         self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "predict")
+        self._thread = workers(1, "predict")
 
     @property
     def admitted(self) -> int:

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -13,6 +12,7 @@ from animals10.data.parallel import MOST_AT_ONCE
 from animals10.images.damage import DAMAGE
 from animals10.images.decoding import FORMATS, ImageError, examine
 from animals10.serving.settings import Settings
+from animals10.serving.threads import workers
 
 _LARGE = 16_000_000  # pixels; to decode more takes so long that others shall not wait for it
 _MOST_SCANS = 100  # of a JPEG; encoders write about ten, and each takes as long as the picture
@@ -23,8 +23,8 @@ class Decoder:
 
     def __init__(self, settings: Settings) -> None:
         self._limits = 1, settings.jpeg_megapixels * 10**6, settings.other_megapixels * 10**6
-        self._threads = ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1), "decode")
-        self._large = ThreadPoolExecutor(1, "decode-large")
+        self._threads = workers(min(MOST_AT_ONCE, os.cpu_count() or 1), "decode")
+        self._large = workers(1, "decode-large")
 
     async def decode(self, content: bytes, size: int) -> np.ndarray:
         """Decode an image file to uint8 RGB of shape (size, size, 3).

@@ -14,6 +14,7 @@ import numpy as np
 from animals10.deployment import choosing
 from animals10.deployment.predictor import Predictor
 from animals10.errors import UserError
+from animals10.serving.threads import workers
 
 _TOLERANCE = 1e-3  # of a probability: another processor rounds otherwise
 _State = tuple[Path, int, int, int]
@@ -116,7 +117,9 @@ class Following:
         self._wanted, self._changed = wanted, changed
         path, self.note = choosing.find(wanted)
         self._loaded = self._tried = _state(path)
-        self.current = load(path)
+        # ONNX Runtime's threads have the priority of the one that loads.
+        self._thread = workers(1, "load")
+        self.current = self._thread.submit(load, path).result()
         self.problem = ""
         changed(self.current)
 
@@ -142,7 +145,8 @@ class Following:
 
     async def _replace(self, path: Path, state: _State) -> None:
         try:
-            model = await asyncio.to_thread(load, path)
+            loop = asyncio.get_running_loop()
+            model = await loop.run_in_executor(self._thread, load, path)
         except UserError as error:
             self._fail(str(error))
             return
