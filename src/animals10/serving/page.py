@@ -35,6 +35,8 @@ _USED = (
     *("/gradio_api/startup-events", "/gradio_api/info", "/gradio_api/cancel", "/manifest.json"),
 )
 _FOLDER = Path(__file__).parent
+# Not for programs, which have the API; and not one after the other, which the batcher decides.
+_EVENT: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None}
 Photos = list[tuple[str, str | None]] | None  # of a gallery: paths and captions
 
 
@@ -88,53 +90,77 @@ def _draw_examples(folder: Path) -> list[str]:
 
 
 def _page(service: Service, examples: list[str]) -> gr.Blocks:
-    predict, explain = partial(_predict, service), partial(_explain, service)
-    hidden: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None}
-    with gr.Blocks(
-        title=_TITLE, analytics_enabled=False, delete_cache=(60, _KEPT), fill_width=False
-    ) as page:
+    with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(60, _KEPT)) as page:
         gr.Markdown(f"# {_TITLE}")
-        photos = gr.Gallery(
-            label="Photos: drop, paste, choose or take them",
-            sources=["upload", "webcam", "clipboard"],
-            type="filepath",
-            file_types=["image"],
-            interactive=True,
-            columns=4,
-            height=260,
-            object_fit="contain",
-            elem_id="photos",
-        )
-        drawn = gr.Gallery(
-            value=list(examples),
-            label="Examples, drawn: choose one",
-            interactive=False,
-            allow_preview=False,
-            columns=_EXAMPLES,
-            height=130,
-            object_fit="contain",
-            buttons=[],
-            elem_id="examples",
-        )
+        about = gr.Markdown(elem_id="about")
+        with gr.Tab("Photos"):
+            photos = _gallery("Drop photos, or choose some", 200, "photos", interactive=True)
+        with gr.Tab("Camera or clipboard"):
+            camera = gr.Image(
+                sources=["webcam", "clipboard"], type="filepath", height=260, buttons=[],
+                label="Take a photo, or paste one", elem_id="camera",
+            )  # fmt: skip
+        gr.Markdown("Or choose an example, which this project has drawn:")
+        drawn = _gallery("Examples", None, "examples", interactive=False, value=list(examples))
         results = gr.HTML(elem_id="results")
         heat = gr.Button("Show which parts decide", visible=False, elem_id="heat")
-        about = gr.Markdown(elem_id="about")
         with gr.Accordion("The model's card", open=False):
-            card = gr.Markdown()
-        photos.change(predict, photos, [results, heat], **hidden)
-        drawn.select(partial(_choose, examples), None, photos, **hidden)
-        heat.click(explain, photos, results, **hidden)
-        page.load(partial(_about, service), None, [about, card], **hidden)
+            card = gr.Markdown(elem_id="card")
+        page.load(partial(_about, service), None, [about, card], **_EVENT)
+        _connect(service, examples, [photos, camera, drawn], results, heat)
     page.queue(max_size=service.settings.queue, api_open=False)
     return page
 
 
-async def _predict(service: Service, photos: Photos) -> tuple[str, Any]:
+def _gallery(label: str, height: int | None, name: str, **options: Any) -> gr.Gallery:
+    return gr.Gallery(
+        label=label,
+        height=height,
+        elem_id=name,
+        type="filepath",
+        sources=["upload"],
+        columns=_EXAMPLES,
+        fit_columns=False,
+        show_label=options["interactive"],
+        allow_preview=False,
+        object_fit="cover",
+        buttons=[],
+        **options,
+    )
+
+
+def _connect(
+    service: Service, examples: list[str], sources: list[Any], results: gr.HTML, heat: gr.Button
+) -> None:
+    """Let what is chosen at any source be predicted, and explained on request."""
+    photos, camera, drawn = sources
+    chosen = gr.State([])  # paths of what was chosen last
+
+    def choose(event: gr.SelectData) -> list[str]:
+        return [examples[event.index]]
+
+    def several(gallery: Photos) -> list[str]:
+        return [path for path, _ in gallery or []]
+
+    def one(path: str | None) -> list[str]:
+        return [path] if path else []
+
+    for event, take, source in (
+        (photos.change, several, photos),
+        (camera.change, one, camera),
+        (drawn.select, choose, None),
+    ):
+        taken = event(take, source, chosen, **_EVENT)
+        taken.then(partial(_predict, service), chosen, [results, heat], **_EVENT)
+    heat.click(partial(_explain, service), chosen, results, **_EVENT)
+
+
+async def _predict(service: Service, paths: list[str]) -> tuple[str, Any]:
     """Return the predictions as HTML, and whether heat maps of them can be asked for."""
-    if not photos:
+    if not paths:
         return "", gr.update(visible=False)
     try:
-        uploads = await asyncio.to_thread(_read, service, photos)
+        uploads = await asyncio.to_thread(_read, service, paths)
         model, outcomes = await service.outcomes(uploads)
     except Refusal as refusal:
         return _render(problem=refusal.detail), gr.update(visible=False)
@@ -147,11 +173,11 @@ async def _predict(service: Service, photos: Photos) -> tuple[str, Any]:
     return _render(shown, model=model.identity), gr.update(visible=usable)
 
 
-async def _explain(service: Service, photos: Photos) -> AsyncIterator[str]:
+async def _explain(service: Service, paths: list[str]) -> AsyncIterator[str]:
     """Yield the predictions as HTML, with one more heat map at a time."""
     shown: list[tuple[Row, str]] = []
     try:
-        uploads = await asyncio.to_thread(_read, service, photos or [])
+        uploads = await asyncio.to_thread(_read, service, paths)
         model, outcomes = await service.outcomes(uploads)
         rows = describe(model, uploads, outcomes, TOP)
         for row, outcome in zip(rows, outcomes, strict=True):
@@ -165,21 +191,16 @@ async def _explain(service: Service, photos: Photos) -> AsyncIterator[str]:
         yield _render(shown, problem=refusal.detail, heat=True)
 
 
-def _read(service: Service, photos: list[tuple[str, str | None]]) -> list[Upload]:
+def _read(service: Service, paths: list[str]) -> list[Upload]:
     settings = service.settings
-    if len(photos) > settings.files:
+    if len(paths) > settings.files:
         raise Refusal(413, f"more than {settings.files} photos; choose fewer", "many files")
     uploads = []
-    for place, _ in photos:
-        path = Path(place)
+    for path in map(Path, paths):
         upload = Upload(path.name[: settings.name_length], bytearray(path.read_bytes()))
         require_size(upload, settings)
         uploads.append(upload)
     return uploads
-
-
-def _choose(examples: list[str], event: gr.SelectData) -> list[str]:
-    return [examples[event.index]]
 
 
 def _about(service: Service) -> tuple[str, str]:
