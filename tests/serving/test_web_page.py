@@ -89,6 +89,9 @@ def test_several_uploads_have_the_predictions_of_the_api(
         assert f"{100 * row['probability']:.1f} %" in text
         assert ("Unsure." in text) == row["unsure"]
     assert any(row.get("unsure") for row in expected)
+    page.locator("#heat").click()
+    expect(page.locator(".results img[alt^='heat map']")).to_have_count(2, timeout=PATIENCE)
+    assert "unsupported format: SVG" in rows(page, 3)[2]
 
 
 def test_more_photos_than_allowed_are_refused_in_words(page: Page, tmp_path: Path) -> None:

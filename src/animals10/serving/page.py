@@ -18,7 +18,6 @@ from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 import animals10_sample
-from animals10.images.decoding import ImageError
 from animals10.serving import heatmap
 from animals10.serving.refusals import Refusal
 from animals10.serving.service import Predicted, Row, Service, describe
@@ -170,7 +169,7 @@ async def _predict(service: Service, paths: list[str]) -> tuple[str, Any]:
         for row, outcome in zip(rows, outcomes, strict=True)
     ]
     usable = any(picture for _, picture in shown)
-    return _render(shown, model=model.identity), gr.update(visible=usable)
+    return _render(shown), gr.update(visible=usable)
 
 
 async def _explain(service: Service, paths: list[str]) -> AsyncIterator[str]:
@@ -181,12 +180,12 @@ async def _explain(service: Service, paths: list[str]) -> AsyncIterator[str]:
         model, outcomes = await service.outcomes(uploads)
         rows = describe(model, uploads, outcomes, TOP)
         for row, outcome in zip(rows, outcomes, strict=True):
-            if isinstance(outcome, ImageError):
-                shown.append((row, ""))
-                continue
-            falls = await heatmap.explain(service, model, outcome)
-            shown.append((row, _picture(heatmap.overlaid(outcome.image, falls))))
-            yield _render(shown, model=model.identity, heat=True)
+            picture = ""
+            if isinstance(outcome, Predicted):
+                falls = await heatmap.explain(service, model, outcome)
+                picture = _picture(heatmap.overlaid(outcome.image, falls))
+            shown.append((row, picture))
+            yield _render(shown, heat=True)
     except Refusal as refusal:
         yield _render(shown, problem=refusal.detail, heat=True)
 
@@ -220,12 +219,7 @@ def _picture(image: "np.ndarray | Image.Image") -> str:
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
-def _render(
-    shown: Iterable[tuple[Row, str]] = (),
-    problem: str = "",
-    model: dict[str, Any] | None = None,
-    heat: bool = False,
-) -> str:
+def _render(shown: Iterable[tuple[Row, str]] = (), problem: str = "", heat: bool = False) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(_FOLDER.joinpath("results.html.jinja").read_text("utf-8"))
-    return template.render(shown=list(shown), problem=problem, model=model, heat=heat)
+    return template.render(shown=list(shown), problem=problem, heat=heat)
