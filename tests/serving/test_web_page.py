@@ -21,11 +21,17 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.fixture(scope="module")
 def server(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("page") / "log"
-    temporary = {"GRADIO_TEMP_DIR": str(log.parent / "uploads")}
+    temporary = {"TMPDIR": str(log.parent)}
     limits = ["--set", "body_mib=4", "--set", "files=4"]
     with serving(finished, log, *limits, page=True, environment=temporary) as running:
         yield running
+        (folder,) = log.parent.glob("animals10-*")
+        assert list(folder.rglob("a.jpg"))
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert running.stop() == 0
         assert "Traceback" not in running.log
+        assert not list(log.parent.glob("animals10-*"))
+        assert not list(log.parent.rglob("*.jpg"))
 
 
 @pytest.fixture(scope="module")

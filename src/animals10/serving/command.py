@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import sys
+import tempfile
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -77,10 +79,15 @@ def _add_page(app: FastAPI, service: Service, token: str | None, unwanted: bool)
         return []
     if token:
         return ["there is no page, since a browser cannot send the token"]
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    # For uploads: of this user alone, and removed when the process ends. Gradio's own is shared and
+    # stays. Both variables are read when Gradio is imported.
+    folder = tempfile.TemporaryDirectory(prefix="animals10-")
+    app.state.page_folder = folder
+    os.environ["GRADIO_TEMP_DIR"] = folder.name
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     try:
         from animals10.serving import page  # it takes seconds, and may be left out of a container
     except ImportError as error:
         return [f"there is no page, since Gradio cannot be imported ({error})"]
-    page.mount(app, service)
+    page.mount(app, service, Path(folder.name))
     return []

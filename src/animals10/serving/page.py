@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import io
-import tempfile
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from pathlib import Path
@@ -39,17 +38,17 @@ _EVENT: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None
 Photos = list[tuple[str, str | None]] | None  # of a gallery: paths and captions
 
 
-def mount(app: FastAPI, service: Service) -> None:
+def mount(app: FastAPI, service: Service, folder: Path) -> None:
     """Put the page at `/`, under the limits of the application.
 
     Args:
         app: as `api.create` makes it.
         service: that predicts.
+        folder: for the examples.
     """
-    examples = tempfile.TemporaryDirectory(prefix="animals10-")
-    app.state.examples = examples  # which is removed with the application
-    paths = _draw_examples(Path(examples.name))
-    gr.set_static_paths([examples.name])
+    examples = folder / "examples"
+    paths = _draw_examples(examples)
+    gr.set_static_paths([examples])
     gr.mount_gradio_app(
         app,
         _page(service, paths),
@@ -81,6 +80,7 @@ class _OnlyUsed(Mount):
 
 def _draw_examples(folder: Path) -> list[str]:
     rng, paths = np.random.default_rng(7), []
+    folder.mkdir()
     for name in animals10_sample.CLASSES[:_EXAMPLES]:
         path = folder / f"{name}.png"
         Image.fromarray(animals10_sample.draw(name, rng)).save(path)
