@@ -101,6 +101,11 @@ def status(connection: socket.socket) -> int:
 
 def exchange(port: int, *parts: bytes, patience: float = 30) -> tuple[int, float]:
     """Send a request, and return the status and the seconds until it came."""
+    return send(port, iter(parts), patience)
+
+
+def send(port: int, parts: Iterator[bytes], patience: float = 30) -> tuple[int, float]:
+    """Do as `exchange` does with parts that are made when they are sent."""
     with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
         begin = time.monotonic()
         try:

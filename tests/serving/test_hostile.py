@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import picture
-from serving.hostile import CASES, chunks, exchange, png, request, trickle
+from serving.hostile import CASES, chunks, exchange, png, request, send, trickle
 from serving.running import FILES, Server, serving
 
 IDLE = 1.5  # seconds, instead of ten
@@ -38,15 +38,15 @@ def test_it_is_refused_soon(server: Server, name: str) -> None:
 
 
 def test_a_body_of_unknown_length_is_refused_when_it_is_too_long(server: Server) -> None:
-    code, seconds = exchange(server.port, *chunks(200))
+    code, seconds = send(server.port, chunks(200))
     assert code == 413
     assert seconds < SOON
 
 
 def test_an_endless_body_ends(server: Server) -> None:
-    begin = time.monotonic()
-    assert exchange(server.port, *chunks(20_000))[0] in (413, 0)  # 1.3 GB, unless it is closed
-    assert time.monotonic() - begin < 2 * SOON
+    parts = chunks(20_000)  # 1.3 GB
+    assert send(server.port, parts)[0] in (413, 0)
+    assert next(parts, None) is not None  # it was not all taken
 
 
 def test_a_body_that_stops_is_refused_after_the_patience(server: Server) -> None:

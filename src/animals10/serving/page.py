@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import animals10_sample
 from animals10.serving import heatmap
 from animals10.serving.refusals import Refusal
 from animals10.serving.service import Predicted, Row, Service, describe
+from animals10.serving.settings import Settings
 from animals10.serving.uploads import Upload, require_size
 
 TOP = 3
@@ -35,6 +36,7 @@ _USED = (
 _FOLDER = Path(__file__).parent
 # Not for programs, which have the API; and not one after the other, which the batcher decides.
 _EVENT: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None}
+Read = Callable[[list[str]], list[Upload]]
 Photos = list[tuple[str, str | None]] | None  # of a gallery: paths and captions
 
 
@@ -51,7 +53,7 @@ def mount(app: FastAPI, service: Service, folder: Path) -> None:
     gr.set_static_paths([examples])
     gr.mount_gradio_app(
         app,
-        _page(service, paths),
+        _page(service, folder, paths),
         "/",
         footer_links=[],
         run_history=False,
@@ -88,7 +90,7 @@ def _draw_examples(folder: Path) -> list[str]:
     return paths
 
 
-def _page(service: Service, examples: list[str]) -> gr.Blocks:
+def _page(service: Service, folder: Path, examples: list[str]) -> gr.Blocks:
     with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(60, _KEPT)) as page:
         gr.Markdown(f"# {_TITLE}")
         about = gr.Markdown(elem_id="about")
@@ -106,8 +108,12 @@ def _page(service: Service, examples: list[str]) -> gr.Blocks:
         with gr.Accordion("The model's card", open=False):
             card = gr.Markdown(elem_id="card")
         page.load(partial(_about, service), None, [about, card], **_EVENT)
-        _connect(service, examples, [photos, camera, drawn], results, heat)
+        read = partial(_read, service.settings, folder)
+        _connect(service, read, examples, [photos, camera, drawn], results, heat)
     page.queue(max_size=service.settings.queue, api_open=False)
+    # Else Gradio copies any file of this machine that a client names into the folder of uploads: of
+    # a page that is mounted, not launched, it checks no path.
+    page.has_launched = True
     return page
 
 
@@ -129,7 +135,12 @@ def _gallery(label: str, height: int | None, name: str, **options: Any) -> gr.Ga
 
 
 def _connect(
-    service: Service, examples: list[str], sources: list[Any], results: gr.HTML, heat: gr.Button
+    service: Service,
+    read: Read,
+    examples: list[str],
+    sources: list[Any],
+    results: gr.HTML,
+    heat: gr.Button,
 ) -> None:
     """Let what is chosen at any source be predicted, and explained on request."""
     photos, camera, drawn = sources
@@ -150,16 +161,16 @@ def _connect(
         (drawn.select, choose, None),
     ):
         taken = event(take, source, chosen, **_EVENT)
-        taken.then(partial(_predict, service), chosen, [results, heat], **_EVENT)
-    heat.click(partial(_explain, service), chosen, results, **_EVENT)
+        taken.then(partial(_predict, service, read), chosen, [results, heat], **_EVENT)
+    heat.click(partial(_explain, service, read), chosen, results, **_EVENT)
 
 
-async def _predict(service: Service, paths: list[str]) -> tuple[str, Any]:
+async def _predict(service: Service, read: Read, paths: list[str]) -> tuple[str, Any]:
     """Return the predictions as HTML, and whether heat maps of them can be asked for."""
     if not paths:
         return "", gr.update(visible=False)
     try:
-        uploads = await asyncio.to_thread(_read, service, paths)
+        uploads = await asyncio.to_thread(read, paths)
         model, outcomes = await service.outcomes(uploads)
     except Refusal as refusal:
         return _render(problem=refusal.detail), gr.update(visible=False)
@@ -172,11 +183,11 @@ async def _predict(service: Service, paths: list[str]) -> tuple[str, Any]:
     return _render(shown), gr.update(visible=usable)
 
 
-async def _explain(service: Service, paths: list[str]) -> AsyncIterator[str]:
+async def _explain(service: Service, read: Read, paths: list[str]) -> AsyncIterator[str]:
     """Yield the predictions as HTML, with one more heat map at a time."""
     shown: list[tuple[Row, str]] = []
     try:
-        uploads = await asyncio.to_thread(_read, service, paths)
+        uploads = await asyncio.to_thread(read, paths)
         model, outcomes = await service.outcomes(uploads)
         rows = describe(model, uploads, outcomes, TOP)
         for row, outcome in zip(rows, outcomes, strict=True):
@@ -190,12 +201,14 @@ async def _explain(service: Service, paths: list[str]) -> AsyncIterator[str]:
         yield _render(shown, problem=refusal.detail, heat=True)
 
 
-def _read(service: Service, paths: list[str]) -> list[Upload]:
-    settings = service.settings
+def _read(settings: Settings, folder: Path, paths: list[str]) -> list[Upload]:
+    """Read files that were uploaded, or are examples."""
     if len(paths) > settings.files:
         raise Refusal(413, f"more than {settings.files} photos; choose fewer", "many files")
     uploads = []
     for path in map(Path, paths):
+        if not (path.resolve().is_relative_to(folder.resolve()) and path.is_file()):
+            raise Refusal(400, "the photo is no longer here; choose it again", "form")
         upload = Upload(path.name[: settings.name_length], bytearray(path.read_bytes()))
         require_size(upload, settings)
         uploads.append(upload)
