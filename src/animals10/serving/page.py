@@ -108,6 +108,8 @@ def _page(service: Service, folder: Path, examples: list[str]) -> gr.Blocks:
         with gr.Accordion("The model's card", open=False):
             card = gr.Markdown(elem_id="card")
         page.load(partial(_about, service), None, [about, card], **_EVENT)
+        for source in (photos, camera):
+            _take_no_address(source)
         read = partial(_read, service.settings, folder)
         _connect(service, read, examples, [photos, camera, drawn], results, heat)
     page.queue(max_size=service.settings.queue, api_open=False)
@@ -132,6 +134,18 @@ def _gallery(label: str, height: int | None, name: str, **options: Any) -> gr.Ga
         buttons=[],
         **options,
     )
+
+
+def _take_no_address(component: Any) -> None:
+    """Refuse URLs in the place of uploads, which Gradio would download."""
+    keep = component.async_move_resource_to_block_cache
+
+    async def keep_upload(path: str | Path | None) -> str | None:
+        if path is not None and not Path(path).is_absolute():
+            raise gr.Error("only uploads are taken")
+        return await keep(path)
+
+    component.async_move_resource_to_block_cache = keep_upload
 
 
 def _connect(
