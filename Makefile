@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report params refetch sync ui clean
+.PHONY: help setup repro report params refetch sync serve ui clean
 .PHONY: test test-slow test-realdata check lint types format hooks lock fuzz kill backbones bench compare
 
 ## To run the pipeline
@@ -46,6 +46,9 @@ refetch: params ## download again what a URL or Kaggle gives, when it changed th
 
 sync: $(READY) ## complete the MLflow store from git and DVC; of earlier commits as well: HISTORY=1
 	@python -m animals10 sync $(if $(HISTORY),--history)
+
+serve: $(READY) ## serve predictions and a page on http://127.0.0.1:8000
+	@python -m animals10 serve
 
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000
 	@python -m animals10 ui

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from animals10.deployment import champion, reference
 from animals10.deployment.champion import Champion, Origin
+from animals10.deployment.predictor import Predictor
 
 
 def origin() -> Origin:
@@ -23,5 +24,5 @@ def require_whole() -> Champion:
     about = champion.require()
     model = Path("models/champion/model.onnx")
     assert hashlib.sha256(model.read_bytes()).hexdigest() == about["sha256"]
-    reference.check(model)
+    reference.check(Predictor(model))
     return about

@@ -28,21 +28,21 @@ NUMBERS = [0.75, 118.25, 9.5, 0.1, -0.2]  # of any prediction
 _OPEN = """
 import sys; from pathlib import Path; import numpy as np
 from animals10.monitoring.log import PredictionLog; from animals10.monitoring.observation import *
-log = PredictionLog(Path(sys.argv[1]), {"name": "cnn", "sha256": "a" * 64})
+log = PredictionLog(Path(sys.argv[1])); model = {"name": "cnn", "sha256": "a" * 64}
 described = [{"class": "cat", "unsure": False}]
 observed = Observations(np.zeros(1, np.int64), np.ones((1, 5)))
 """
 
 
 def append(path: Path, count: int, model: dict[str, Any] = MODEL) -> None:
-    with closing(PredictionLog(path, model)) as log:
-        write(log, count)
+    with closing(PredictionLog(path)) as log:
+        write(log, count, model=model)
 
 
-def write(log: PredictionLog, count: int, name: str = "cat") -> None:
+def write(log: PredictionLog, count: int, name: str = "cat", model: dict[str, Any] = MODEL) -> None:
     described = [{"file": "secret.jpg", "class": name, "unsure": False}] * count
     observed = Observations(np.zeros(count, np.int64), np.array([NUMBERS] * count))
-    log.write(described, observed)
+    log.write(model, described, observed)
 
 
 def run(code: str, path: Path) -> subprocess.Popen[bytes]:
@@ -77,7 +77,7 @@ def test_a_line_has_what_is_promised_and_neither_name_nor_image(tmp_path: Path) 
 
 
 def test_a_log_is_read_as_it_was_written(tmp_path: Path) -> None:
-    with closing(PredictionLog(tmp_path / "log", MODEL)) as log:
+    with closing(PredictionLog(tmp_path / "log")) as log:
         write(log, 3, "dog")
         write(log, 2)
     found = logged(tmp_path / "log")
@@ -90,7 +90,7 @@ def test_a_log_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_files_are_bounded_private_and_read_in_order(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    with closing(PredictionLog(path, MODEL, largest=2000, rotated=2)) as log:
+    with closing(PredictionLog(path, largest=2000, rotated=2)) as log:
         for number in range(40):
             write(log, 1, CLASSES[number >= 35])
     (tmp_path / "log.jsonl.bak").write_text("left alone")
@@ -108,7 +108,7 @@ def test_files_are_bounded_private_and_read_in_order(tmp_path: Path) -> None:
 
 
 def test_threads_may_share_a_log(tmp_path: Path) -> None:
-    opened = PredictionLog(tmp_path / "log", MODEL, largest=20_000, rotated=20)
+    opened = PredictionLog(tmp_path / "log", largest=20_000, rotated=20)
     with closing(opened) as log, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: write(log, 5), range(80)))
     found = logged(tmp_path / "log")
@@ -117,7 +117,7 @@ def test_threads_may_share_a_log(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_killed_leaves_whole_lines(tmp_path: Path) -> None:
-    process = run(f"{_OPEN}while True: log.write(described, observed)", tmp_path / "log")
+    process = run(f"{_OPEN}while True: log.write(model, described, observed)", tmp_path / "log")
     while not (tmp_path / "log").is_file() or (tmp_path / "log").stat().st_size < 10_000:
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)
@@ -173,12 +173,12 @@ def test_no_other_file_is_written_to(tmp_path: Path) -> None:
     photo = tmp_path / "1.jpg"
     photo.write_bytes(picture(1))
     with pytest.raises(UserError, match="is no log of predictions, and is left as it is"):
-        PredictionLog(photo, MODEL)
+        PredictionLog(photo)
     assert photo.read_bytes() == picture(1)
     with pytest.raises(UserError, match="cannot be a log of predictions: Is a directory"):
-        PredictionLog(tmp_path, MODEL)
+        PredictionLog(tmp_path)
     with pytest.raises(UserError, match="cannot be a log of predictions: "):
-        PredictionLog(photo / "log", MODEL)
+        PredictionLog(photo / "log")
     with pytest.raises(UserError, match="nowhere is no file"):
         logged(tmp_path / "nowhere")
 
@@ -186,7 +186,7 @@ def test_no_other_file_is_written_to(tmp_path: Path) -> None:
 def test_what_a_full_disk_does_not_take_is_an_error(tmp_path: Path) -> None:
     code = (
         f"{_OPEN}import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "try:\n    while True: log.write(described, observed)\n"
+        "try:\n    while True: log.write(model, described, observed)\n"
         "except OSError as error: print(error.strerror, flush=True)\n"
     )
     done = run(code, tmp_path / "log")

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from animals10 import files
 from animals10.deployment import reference
+from animals10.deployment.predictor import Predictor
 from animals10.errors import UserError
 
 CHAMPION, CHAMPIONS = Path("models/champion"), Path("models/champions")
@@ -137,7 +138,7 @@ def add(contents: Mapping[str, bytes], origin: Origin, reason: str) -> Champion:
         for name, content in contents.items():
             files.write_bytes(place / name, content)
         files.write_json(place / _ABOUT, champion)
-        reference.check(place / MODEL)
+        reference.check(Predictor(place / MODEL))
         _point(version)
     finally:
         _clear()
@@ -177,7 +178,7 @@ def rollback() -> tuple[Champion, Champion]:
         before = _read(folder(present["previous"]))
         if not before:
             raise UserError(f"{folder(present['previous'])} is missing; restore or promote another")
-        reference.check(folder(before["version"]) / MODEL)
+        reference.check(Predictor(folder(before["version"]) / MODEL))
         _point(before["version"])
     return before, present
 

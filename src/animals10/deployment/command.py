@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(note, file=sys.stderr)
     predictor, counts = Predictor(path), Counts()
     top = min(arguments.top, len(predictor.classes))
-    with photos.open_photos(arguments.photos) as found, _log(arguments.log, predictor) as log:
+    with photos.open_photos(arguments.photos) as found, _log(arguments.log) as log:
         rows = counts.count(photos.predictions(predictor, found, top, log))
         names = [photo.name for photo in found]
         with tqdm(total=len(found), desc="predict", unit="photo", disable=_quiet()) as bar:
@@ -59,8 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     return SKIPPED if counts.skipped else 0
 
 
-def _log(path: Path | None, predictor: Predictor) -> AbstractContextManager[PredictionLog | None]:
-    return closing(PredictionLog(path, predictor.identity())) if path else nullcontext()
+def _log(path: Path | None) -> AbstractContextManager[PredictionLog | None]:
+    return closing(PredictionLog(path)) if path else nullcontext()
 
 
 def _quiet() -> bool:

@@ -120,7 +120,9 @@ def _predict(
     outputs = predictor.predict(images)
     rows = [predictor.describe(name, outputs, row, top) for row, (name, _) in enumerate(named)]
     if log:
-        log.write(rows, observe(images, outputs.probabilities, outputs.projection))
+        log.write(
+            predictor.identity(), rows, observe(images, outputs.probabilities, outputs.projection)
+        )
     return rows
 
 

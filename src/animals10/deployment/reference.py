@@ -32,16 +32,17 @@ def write(model: Path) -> None:
     files.write_arrays(model.with_suffix(".reference.npz"), **arrays)
 
 
-def check(model: Path) -> None:
+def check(predictor: Predictor) -> None:
     """Compare a model's outputs with those that its .reference.npz has.
 
     Args:
-        model: <name>.onnx, beside <name>.reference.npz.
+        predictor: of <name>.onnx, beside which is <name>.reference.npz.
 
     Raises:
         UserError: the outputs differ, or a file is missing or damaged.
     """
-    predictor, path = Predictor(model), model.with_suffix(".reference.npz")
+    model = predictor.path
+    path = model.with_suffix(".reference.npz")
     try:
         with np.load(path, allow_pickle=False) as archive:
             expected = dict(archive)

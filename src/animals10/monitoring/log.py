@@ -21,8 +21,9 @@ class PredictionLog:
 
     After each batch, with what `Predictor.identity`, `predict` and `describe` returned:
 
-        log = PredictionLog(Path("logs/predictions.jsonl"), predictor.identity())
-        log.write(described, observe(images, outputs.probabilities, outputs.projection))
+        log = PredictionLog(Path("logs/predictions.jsonl"))
+        observed = observe(images, outputs.probabilities, outputs.projection)
+        log.write(predictor.identity(), described, observed)
 
     A line has time (UTC), model, class, probability, unsure, brightness, sharpness and projection,
     but no name of a file. Only its owner may read the file. A full one becomes PATH.1, PATH.1
@@ -30,7 +31,6 @@ class PredictionLog:
 
     Args:
         path: of the file, which is made or continued, with the folders above it.
-        model: its name, the sha256 of its file and, where it has one, its version.
         largest: bytes of a file.
         rotated: how many earlier files are kept.
 
@@ -38,10 +38,7 @@ class PredictionLog:
         UserError: there can be no such file, or another kind of file is there.
     """
 
-    def __init__(
-        self, path: Path, model: Mapping[str, Any], largest: int = LARGEST, rotated: int = ROTATED
-    ) -> None:
-        self._model = dict(model)
+    def __init__(self, path: Path, largest: int = LARGEST, rotated: int = ROTATED) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _continue(path)
@@ -52,10 +49,16 @@ class PredictionLog:
             ) from None
         self._handler.rotator = _rotate
 
-    def write(self, predictions: Iterable[Mapping[str, Any]], observations: Observations) -> None:
+    def write(
+        self,
+        model: Mapping[str, Any],
+        predictions: Iterable[Mapping[str, Any]],
+        observations: Observations,
+    ) -> None:
         """Append predictions.
 
         Args:
+            model: its name, the sha256 of its file and, where it has one, its version.
             predictions: as `Predictor.describe` returns them; class and unsure are taken.
             observations: of the same photos in the same order.
 
@@ -66,7 +69,7 @@ class PredictionLog:
         for prediction, values in zip(predictions, observations.numbers.tolist(), strict=True):
             line = {
                 "time": time,
-                "model": self._model,
+                "model": dict(model),
                 "class": prediction["class"],
                 "unsure": prediction["unsure"],
                 **dict(zip(NUMBERS, values, strict=False)),
