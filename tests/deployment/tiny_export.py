@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from animals10 import files
 from animals10.deployment import graph, reference
 from animals10.deployment.predictor import INPUT, OUTPUTS
+from animals10.monitoring.observation import NUMBERS, Observations
+from animals10.monitoring.reference import Reference
 
 SIZE = 8
 CLASSES = ["cat", "dog"]
@@ -20,6 +22,7 @@ _NODES = [
     helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
     helper.make_node("Softmax", ["logits"], [OUTPUTS[0]], axis=1),
     helper.make_node("ReduceMax", ["mean"], [OUTPUTS[1]], axes=[1], keepdims=0),
+    helper.make_node("Identity", ["mean"], [OUTPUTS[2]]),
 ]
 
 
@@ -30,7 +33,9 @@ def write(path: Path, name: str, seed: int = 0) -> None:
     outputs = [
         helper.make_tensor_value_info(OUTPUTS[0], TensorProto.FLOAT, ["n", len(CLASSES)]),
         helper.make_tensor_value_info(OUTPUTS[1], TensorProto.FLOAT, ["n"]),
+        helper.make_tensor_value_info(OUTPUTS[2], TensorProto.FLOAT, ["n", 3]),
     ]
+    observed = Observations(np.arange(2), np.zeros((2, len(NUMBERS) + 3)))
     constants = [numpy_helper.from_array(weights, "weights")]
     network = helper.make_graph(_NODES, "tiny", [image], outputs, constants)
     model = helper.make_model(network, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -39,6 +44,7 @@ def write(path: Path, name: str, seed: int = 0) -> None:
         "classes": json.dumps(CLASSES),
         "image_size": str(SIZE),
         "name": name,
+        "reference": Reference.of(observed, len(CLASSES)).to_json(),
         "threshold": "0.6",
         "unfamiliarity_threshold": "200",
     }

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -241,7 +241,8 @@ def promote(folder: Path, version: int, source: Path, damaged: bool = False) -> 
 
 def test_a_new_champion_is_served_without_a_failed_request(finished: Path, tmp_path: Path) -> None:
     promote(tmp_path, 1, finished / "models/cnn.onnx")
-    with serving(tmp_path, tmp_path / "log") as running:
+    log = tmp_path / "predictions.jsonl"
+    with serving(tmp_path, tmp_path / "log", "--log", str(log)) as running:
         stop, seen, codes = threading.Event(), list[Any](), set[int]()
 
         def ask() -> None:
@@ -270,6 +271,10 @@ def test_a_new_champion_is_served_without_a_failed_request(finished: Path, tmp_p
                 found[each["model"]["version"], row["file"]].append(row["probability"])
         assert len(found) == 3 * len(FILES)
         assert all(max(values) - min(values) < 1e-4 for values in found.values())
+        logged = [json.loads(line) for line in log.read_text().splitlines()]
+        versions = Counter(each["model"]["version"] for each in seen for _ in FILES)
+        assert Counter(row["model"]["version"] for row in logged) == versions
+        assert not any(name in log.read_text() for name, _ in FILES)
         assert running.metric("model_problem") == 1
         assert "4/model.onnx is no model" in running.log
         promote(tmp_path, 5, finished / "models/cnn.onnx")
@@ -302,7 +307,7 @@ def test_a_champion_that_is_not_what_it_says_is_not_served(
         message = "is not the model that"
     else:
         shutil.copy(finished / "models/frozen.reference.npz", place / "model.reference.npz")
-        message = "predicts otherwise than"
+        message = "does not give the outputs that"
     assert message in refused(tmp_path, "--port", "0")
 
 
