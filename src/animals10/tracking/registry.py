@@ -120,7 +120,8 @@ def _register(records: store.Store, about: Champion) -> str:
         client.log_model_artifacts(logged.model_id, str(Path(temporary) / "model"))
     client.finalize_logged_model(logged.model_id, "READY")
     client.set_terminated(run_id)
-    source, text = f"models:/{logged.model_id}", champion.label(about)
+    # Its address, since MLflow would look for models:/… in the store of the whole process.
+    source, text = logged.artifact_location, champion.label(about)
     created = client.create_model_version(
         NAME, source, run_id, tags=tags, description=text, model_id=logged.model_id
     )
