@@ -31,6 +31,8 @@ from animals10.deployment.predictor import Predictor, open_session
 from animals10.evaluation import familiarity
 from animals10.images.decoding import decode
 from animals10.models import backbones, networks
+from animals10.monitoring.projection import principal_axes
+from animals10.monitoring.reference import Reference
 from animals10.tracking.provenance import revision, surroundings
 
 NETWORKS = (("EfficientNetLite2", 128), ("EfficientNetLite2", 260), ("EfficientNetB0", 224))
@@ -48,7 +50,8 @@ def build(name: str, size: int) -> tuple[keras.Model, Path, Path]:
     features = rng.random((100, backbone.output_shape[-1]), np.float32)
     known = familiarity.fit(features, np.arange(100) % 10)
     about = {"classes": json.dumps(list(animals10_sample.CLASSES)), "image_size": str(size)}
-    about |= {"threshold": "0.5", "unfamiliarity_threshold": "1000"}
+    about |= {"threshold": "0.5", "unfamiliarity_threshold": "1000", "name": name}
+    about["reference"] = Reference(np.ones(10, np.int64), np.zeros((201, 19))).to_json()
     base, images = graph.convert(model), rng.integers(0, 256, (16, size, size, 3), np.uint8)
     (integers,) = (
         each for kind, each in quantization.quantized(base, images, np.arange(16))
@@ -56,7 +59,7 @@ def build(name: str, size: int) -> tuple[keras.Model, Path, Path]:
     )  # fmt: skip
     paths = OUT / f"{name}-{size}.onnx", OUT / f"{name}-{size}-int8.onnx"
     for path, each in zip(paths, (base, integers), strict=True):
-        exported = graph.finish(each, temperature=1.0, familiarity=known)
+        exported = graph.finish(each, 1.0, known, principal_axes(features))
         files.write_bytes(path, graph.to_bytes(exported, about))
     return model, *paths
 
