@@ -139,11 +139,11 @@ $(VENV)/.gpu: $(BARE)
 	@touch $@
 
 $(READY): uv.lock pyproject.toml $(BARE) $(if $(CUDA),$(VENV)/.gpu)
-	@echo "Installing 180 packages: 1 GB to download unless cached, 3 GB on disk$(if $(CUDA),; CUDA: 3 GB more to download)"
+	@echo "Installing 205 packages: 1 GB to download unless cached, 3 GB on disk$(if $(CUDA),; CUDA: 3 GB more to download)"
 	@$(SYNC) true
 	@touch $@
 
 $(DEV): $(READY)
-	@echo "Installing 25 packages more for tests and checks: 125 MB to download unless cached, 470 MB on disk"
+	@echo "Installing 48 packages more for tests and checks: 125 MB to download unless cached, 470 MB on disk"
 	@$(SYNC) --group dev true
 	@touch $@
