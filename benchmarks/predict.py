@@ -8,7 +8,6 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-import io
 import json
 import os
 import statistics
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from PIL import Image
+from drawn import jpeg
 
 import animals10_sample
 from animals10 import files
@@ -62,15 +61,6 @@ def build(name: str, size: int) -> tuple[keras.Model, Path, Path]:
         exported = graph.finish(each, 1.0, known, principal_axes(features))
         files.write_bytes(path, graph.to_bytes(exported, about))
     return model, *paths
-
-
-def jpeg(number: int) -> bytes:
-    """Draw a photo of 300 x 260 pixels, as those of Animals-10 are."""
-    name = animals10_sample.CLASSES[number % 10]
-    drawn = Image.fromarray(animals10_sample.draw(name, np.random.default_rng(number)))
-    content = io.BytesIO()
-    drawn.resize((300, 260)).save(content, "JPEG", quality=90)
-    return content.getvalue()
 
 
 def seconds(ways: dict[str, Way], turns: int) -> dict[str, float]:

@@ -5,7 +5,6 @@ then requests arrive at four times that rate for a tenth of the time. Writes ben
 """
 
 import asyncio
-import io
 import statistics
 import subprocess
 import sys
@@ -17,11 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
 import psutil
-from PIL import Image
+from drawn import jpeg
 
-import animals10_sample
 from animals10 import errors
 from animals10.data.archives import Entry
 from animals10.deployment import choosing, photos
@@ -31,15 +28,6 @@ from animals10.tracking.provenance import revision, surroundings
 CLIENTS, OVERLOAD, PHOTOS = 16, 4, 64
 DEADLINE = 10.0  # seconds, the server's own
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-def jpeg(number: int) -> bytes:
-    """Draw a photo of 300 x 260 pixels, as those of Animals-10 are."""
-    name = animals10_sample.CLASSES[number % 10]
-    drawn = Image.fromarray(animals10_sample.draw(name, np.random.default_rng(number)))
-    content = io.BytesIO()
-    drawn.resize((300, 260)).save(content, "JPEG", quality=90)
-    return content.getvalue()
 
 
 def request(content: bytes) -> bytes:
