@@ -97,8 +97,7 @@ bench: $(DEV) ## measure what acceleration gains on this machine (5 minutes)
 
 compare: $(DEV) ## measure the pipeline against notebooks, with ../shared (1 hour; the first time 1.5 hours)
 	PYTHONPATH=src python benchmarks/notebooks/compare.py head 1
-	PYTHONPATH=src python benchmarks/notebooks/compare.py all 1
-	PYTHONPATH=src python benchmarks/notebooks/compare.py accuracy 1
+	PYTHONPATH=src python benchmarks/notebooks/compare.py finetune 1
 
 # What stages depend on: another version may decode, draw or compute otherwise.
 DECIDE := keras|numpy|onnx|onnxruntime|opencv-python-headless|pillow|tensorflow|tf2onnx

@@ -1,6 +1,6 @@
 """The pipeline against the two ways that notebooks are written: `make compare`.
 
-    PYTHONPATH=src python benchmarks/notebooks/compare.py [head | all | accuracy] [repetitions]
+    PYTHONPATH=src python benchmarks/notebooks/compare.py [head | finetune] [repetitions]
 
 Photos and ImageNet weights are those of ../shared; the photos have up to 224 pixels
 on the shorter side, as photos are, since decoding them is part of the work. All three ways take
@@ -43,18 +43,13 @@ WEIGHTS = SHARED / "weights/efficientnetb0_imagenet_notop.weights.h5"
 SIDE = 224  # pixels, of the photos' shorter sides
 Epochs = dict[str, int]
 Work = tuple[int, float, Epochs]  # photos, validation fraction, epochs
-# The head on all photos; everything on a tenth, so that a repetition takes half an hour.
+# The head on all photos, of which notebooks run two epochs: the others take as long as the second.
 HEAD: Work = (24_068, 0.15, {"frozen": 12})
-ALL: Work = (2_400, 0.15, {"cnn": 12, "frozen": 12, "finetune": 5})
-# As many training images as of ALL, and 12 times as many to tell accuracies apart.
-ACCURACY: Work = (6_500, 0.65, {"frozen": 12, "finetune": 5})
-# Of the head's 12 epochs on all photos, which take notebooks half an hour and are alike, once their
-# accuracy is known; the others count as the median of these but the first.
-HEAD_EPOCHS_RUN = {"frozen": 3}
+HEAD_EPOCHS_RUN = {"frozen": 2}
+# Half of these for validation, to tell accuracies apart.
+FINETUNE: Work = (4_000, 0.5, {"frozen": 6, "finetune": 3})
 HEAD_RATE = 0.0003  # in all ways; better than 0.001 for the pipeline's features of photos
-STAGES = {"cnn": "train_cnn", "frozen": "train_frozen", "finetune": "finetune"}
-# Of the pipeline's CNN, and what the rows say of it; notebooks are in float32 where not said.
-PRECISIONS = {"float32": "", "bfloat16": ", pipeline's in bfloat16"}
+STAGES = {"frozen": "train_frozen", "finetune": "finetune"}
 
 
 def extract(folder: Path, count: int) -> None:
@@ -70,8 +65,8 @@ def extract(folder: Path, count: int) -> None:
             photo.resize(larger, Image.Resampling.BICUBIC).save(target, quality=90)
 
 
-def clone(folder: Path, photos: Path, fraction: float, epochs: Epochs, precision: str) -> None:
-    """Clone the project, with parameters for these photos, epochs and precision of the CNN."""
+def clone(folder: Path, photos: Path, fraction: float, epochs: Epochs) -> None:
+    """Clone the project, with parameters for these photos and epochs."""
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -83,7 +78,6 @@ def clone(folder: Path, photos: Path, fraction: float, epochs: Epochs, precision
     params["backbone"] |= {"weights": str(WEIGHTS), "image_size": None}
     params["split"] |= {"validation": fraction, "test": 0.05}
     params["embed"]["augmented_copies"] = 0
-    params["train_cnn"] |= {"augment": "all", "precision": precision, "schedule": "constant"}
     params["train_frozen"]["lr"] = HEAD_RATE
     params["finetune"]["rounds"] = 1
     for name, number in epochs.items():
@@ -93,16 +87,16 @@ def clone(folder: Path, photos: Path, fraction: float, epochs: Epochs, precision
     subprocess.run([*git, "commit", "--quiet", "--all", "-m", "photos"], cwd=folder, check=True)
 
 
-def prepare(folder: Path, work: Work, precision: str) -> None:
-    """Write photos and clone the project for them, if they are not there."""
+def prepare(folder: Path, work: Work) -> Path:
+    """Write photos and clone the project for them, if they are not there; return the clone."""
     count, fraction, epochs = work
-    if not (folder / "photos").exists():
+    project = folder / "project"
+    if not project.exists():
         extract(folder / "photos", count)
-    if not (folder / precision).exists():
-        clone(folder / precision, folder / "photos", fraction, epochs, precision)
-    if not (folder / "laid").exists():
-        timed(["dvc", "repro", "split"], folder / precision)
-        lay_out(folder / precision, folder)
+        clone(project, folder / "photos", fraction, epochs)
+        timed(["dvc", "repro", "split"], project)
+        lay_out(project, folder)
+    return project
 
 
 def lay_out(project: Path, folder: Path) -> None:
@@ -127,16 +121,11 @@ def timed(command: list[str], folder: Path) -> tuple[float, str]:
     return time.perf_counter() - start, (done.stdout.splitlines() or [""])[-1]
 
 
-def notebook(
-    way: str, project: Path, epochs: Epochs, policy: str = "float32"
-) -> tuple[float, dict[str, Any]]:
+def notebook(way: str, project: Path, epochs: Epochs) -> tuple[float, dict[str, Any]]:
     """Run a notebook on a project's photos; return its seconds, and histories as of `history`."""
-    script = [
-        sys.executable,
-        f"benchmarks/notebooks/{NOTEBOOKS[way]}",
-        str(project.parent / "laid"),
-    ]
-    seconds, printed = timed([*script, str(WEIGHTS), json.dumps(epochs), policy], project)
+    script = f"benchmarks/notebooks/{NOTEBOOKS[way]}"
+    arguments = [str(project.parent / "laid"), str(WEIGHTS), json.dumps(epochs)]
+    seconds, printed = timed([sys.executable, script, *arguments], project)
     histories = json.loads(printed)
     for found in histories.values():
         del found["seconds"][0]  # in which networks are traced
@@ -195,8 +184,7 @@ def in_turn(ways: list[Callable[[], None]], repetition: int) -> None:
 
 def measure_head(folder: Path) -> None:
     """Measure a head from photos on disk, and another head after it."""
-    prepare(folder, HEAD, "float32")
-    table, project = Table("head"), folder / "float32"
+    project, table = prepare(folder, HEAD), Table("head")
     ways = [partial(head_in_pipeline, table, project)]
     ways += [partial(head_in_notebook, table, project, way) for way in NOTEBOOKS]
     in_turn(ways, table.repetition)
@@ -205,8 +193,7 @@ def measure_head(folder: Path) -> None:
 def head_in_pipeline(table: Table, project: Path) -> None:
     """Measure the pipeline's head, and then another by `dvc exp run`."""
     seconds = pipeline(project, "train_frozen")
-    reached = accuracy(history(project, "frozen"))
-    table.add("head", "pipeline", seconds, val_accuracy=reached, outputs=outputs(project))
+    table.add("head", "pipeline", seconds, outputs=outputs(project))
     change = f"train_frozen.lr={HEAD_RATE * 1.01:g}"
     seconds, _ = timed(["dvc", "exp", "run", "-S", change, "train_frozen"], project)
     table.add("another head", "pipeline", seconds)
@@ -215,74 +202,40 @@ def head_in_pipeline(table: Table, project: Path) -> None:
 
 def head_in_notebook(table: Table, project: Path, way: str) -> None:
     """Measure a notebook's head; another takes the same epochs again."""
-    epochs = HEAD_EPOCHS_RUN if way in table.accurate else HEAD[-1]
-    seconds, histories = notebook(way, project, epochs)
+    seconds, histories = notebook(way, project, HEAD_EPOCHS_RUN)
     one = statistics.median(histories["frozen"]["seconds"])
-    missing = HEAD[-1]["frozen"] - epochs["frozen"]
-    more = {} if missing else {"val_accuracy": accuracy(histories["frozen"])}
-    table.add("head", way, seconds + missing * one, epochs_run=epochs["frozen"], **more)
-    table.add("another head", way, HEAD[-1]["frozen"] * one, epochs_run=epochs["frozen"])
+    missing = HEAD[-1]["frozen"] - HEAD_EPOCHS_RUN["frozen"]
+    table.add("head", way, seconds + missing * one)
+    table.add("another head", way, HEAD[-1]["frozen"] * one)
 
 
-def measure_all(folder: Path) -> None:
-    """Measure everything, and the epochs of each training on the way."""
-    for precision in PRECISIONS:
-        prepare(folder, ALL, precision)
-    table = Table("everything")
-    ways = [partial(all_in_pipeline, table, folder / name, name) for name in PRECISIONS]
-    ways += [partial(all_in_notebook, table, folder / "float32", way) for way in NOTEBOOKS]
-    in_turn(ways, table.repetition)
-
-
-def all_in_pipeline(table: Table, project: Path, precision: str) -> None:
-    """Measure the pipeline, its CNN in some precision."""
-    note = PRECISIONS[precision]
-    seconds = pipeline(project, "evaluate")
-    table.add(f"everything{note}", "pipeline", seconds, outputs=outputs(project))
-    add_epoch(table, f"cnn{note}", "pipeline", history(project, "cnn"))
-    if precision == "bfloat16":
-        add_epoch(table, "cnn, all in bfloat16", "pipeline", history(project, "cnn"))
-    else:
-        add_epoch(table, "finetune", "pipeline", history(project, "finetune"))
-
-
-def all_in_notebook(table: Table, project: Path, way: str) -> None:
-    """Measure a notebook, in float32 as notebooks are written; its CNN also in bfloat16."""
-    seconds, histories = notebook(way, project, ALL[-1])
-    for note in PRECISIONS.values():
-        table.add(f"everything{note}", way, seconds)
-        add_epoch(table, f"cnn{note}", way, histories["cnn"])
-    add_epoch(table, "finetune", way, histories["finetune"])
-    _, histories = notebook(way, project, {"cnn": 3}, "mixed_bfloat16")  # too few for an accuracy
-    table.add("cnn, all in bfloat16, an epoch", way, statistics.median(histories["cnn"]["seconds"]))
-
-
-def add_epoch(table: Table, work: str, way: str, history: dict[str, list[float]]) -> None:
-    """Add a row for the median of all epochs but the first."""
-    seconds = statistics.median(history["seconds"])
-    table.add(f"{work}, an epoch", way, seconds, val_accuracy=accuracy(history))
-
-
-def measure_accuracy(folder: Path) -> None:
-    """Measure a head and its fine-tuning, for the accuracy of the latter."""
-    prepare(folder, ACCURACY, "float32")
-    table, project = Table("fine-tuned"), folder / "float32"
+def measure_finetune(folder: Path) -> None:
+    """Measure epochs of fine-tuning, and what they and the head before them reach."""
+    project, table = prepare(folder, FINETUNE), Table("finetune, an epoch")
 
     def in_pipeline() -> None:
-        seconds = pipeline(project, "finetune")
-        reached = accuracy(history(project, "finetune"))
-        table.add("fine-tuned", "pipeline", seconds, val_accuracy=reached, outputs=outputs(project))
+        pipeline(project, "finetune")
+        histories = {name: history(project, name) for name in STAGES}
+        add_epochs(table, "pipeline", histories, outputs=outputs(project))
 
     def in_notebook(way: str) -> None:
-        seconds, histories = notebook(way, project, ACCURACY[-1])
-        table.add("fine-tuned", way, seconds, val_accuracy=accuracy(histories["finetune"]))
+        add_epochs(table, way, notebook(way, project, FINETUNE[-1])[1])
 
     in_turn([in_pipeline, *(partial(in_notebook, way) for way in NOTEBOOKS)], table.repetition)
 
 
+def add_epochs(
+    table: Table, way: str, histories: dict[str, dict[str, list[float]]], **more: object
+) -> None:
+    """Add a row a training for the median of all epochs but the first."""
+    for name, found in histories.items():
+        seconds = statistics.median(found["seconds"])
+        table.add(f"{name}, an epoch", way, seconds, val_accuracy=accuracy(found), **more)
+
+
 def main() -> None:
     """Measure what the command line says as often as it says, and print the ratios."""
-    works = {"head": measure_head, "all": measure_all, "accuracy": measure_accuracy}
+    works = {"head": measure_head, "finetune": measure_finetune}
     work, repetitions = sys.argv[1:] or ("", "0")
     if work and not WEIGHTS.exists():
         sys.exit(
@@ -292,7 +245,7 @@ def main() -> None:
         for _ in range(int(repetitions)):
             works[work](Path(name))
     if not Table.path.exists():
-        sys.exit("nothing is measured yet; give head, all or accuracy, and a number of repetitions")
+        sys.exit("nothing is measured yet; give head or finetune, and a number of repetitions")
     print(ratios().to_markdown())
 
 

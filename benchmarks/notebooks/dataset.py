@@ -1,6 +1,6 @@
 """(b) Today's way: image_dataset_from_directory, cached, prefetched, Keras's augmentation layers.
 
-PYTHONPATH=src python benchmarks/notebooks/dataset.py <folder> <weights> <epochs> <policy>
+PYTHONPATH=src python benchmarks/notebooks/dataset.py <folder> <weights> <epochs>
 """
 
 import math
@@ -19,15 +19,14 @@ AUGMENT = networks.PARAMS.augment
 
 def feeds(folder: str, size: int) -> tuple[Any, Any]:
     """Return the training and validation images, size x size pixels, as datasets."""
-    exact = {"dtype": "float32"}  # whatever the network computes in
     shear = math.tan(math.radians(AUGMENT.shear))
     augment = keras.Sequential(
         [
-            layers.RandomFlip("horizontal", **exact),
-            layers.RandomRotation(AUGMENT.rotation / 360, **exact),
-            layers.RandomTranslation(AUGMENT.shift, AUGMENT.shift, **exact),
-            layers.RandomZoom(AUGMENT.zoom, **exact),
-            layers.RandomShear(shear, 0.0, **exact),  # about a corner, as Keras has it
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(AUGMENT.rotation / 360),
+            layers.RandomTranslation(AUGMENT.shift, AUGMENT.shift),
+            layers.RandomZoom(AUGMENT.zoom),
+            layers.RandomShear(shear, 0.0),  # about a corner, as Keras has it
         ]
     )
     read = partial(keras.utils.image_dataset_from_directory, image_size=(size, size))

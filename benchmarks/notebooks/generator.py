@@ -1,6 +1,6 @@
 """(a) The study's way: ImageDataGenerator decodes and augments every image in every epoch.
 
-PYTHONPATH=src python benchmarks/notebooks/generator.py <folder> <weights> <epochs> <policy>
+PYTHONPATH=src python benchmarks/notebooks/generator.py <folder> <weights> <epochs>
 
 Its known bugs are fixed: 0..255 for every network, augmentation of the training images alone,
 labels and predictions of one pass, batch normalization fixed while fine-tuning.

@@ -12,8 +12,7 @@ NOTEBOOKS = {"a": "generator.py", "b": "dataset.py"}
 # What is measured; rows of other code than the newest do not count.
 CODE = ("src", "stages", "dvc.yaml", "params.yaml", "uv.lock", "benchmarks/notebooks/*.py")
 COLUMNS = [
-    "work", "way", "repetition", "seconds", "epochs_run", "val_accuracy", "outputs", "revision",
-    "machine",
+    "work", "way", "repetition", "seconds", "val_accuracy", "outputs", "revision", "machine",
 ]  # fmt: skip
 SAME = ["revision", "machine"]  # of rows that may be compared
 
@@ -35,7 +34,6 @@ class Table:
 
     Attributes:
         repetition: number of this one.
-        accurate: ways whose accuracy at this work is known already.
     """
 
     path = Path(__file__).with_name("measured.csv")
@@ -43,11 +41,8 @@ class Table:
     def __init__(self, work: str) -> None:
         self.place = [revision(), provenance.surroundings()["machine"]]
         rows = read_rows(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
-        same = rows["work"].str.contains("head") == (work == "head")
-        earlier = rows[same & (rows[SAME] == self.place).all(axis=1)]
+        earlier = rows[(rows["work"] == work) & (rows[SAME] == self.place).all(axis=1)]
         self.repetition = int(earlier["repetition"].max()) + 1 if len(earlier) else 0
-        known = earlier[earlier["work"] == work].dropna(subset="val_accuracy")
-        self.accurate = set(known["way"])
 
     def add(self, work: str, way: str, seconds: float, **more: object) -> None:
         """Add a row; what is not given in `more` stays empty."""

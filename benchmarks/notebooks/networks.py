@@ -1,4 +1,4 @@
-"""The networks of both notebooks: the pipeline's own, so that only the way of feeding differs.
+"""The network of both notebooks: the pipeline's own, so that only the way of feeding differs.
 
 As params.yaml in the current folder has them.
 """
@@ -9,24 +9,19 @@ import keras
 from keras import layers
 
 from animals10 import parameters
-from animals10.models import backbones, networks
+from animals10.models import backbones
 
 PARAMS = parameters.load()
-SIZE, TRANSFER_SIZE = PARAMS.image_size, PARAMS.backbone_size
-BATCH = PARAMS.train_cnn.batch_size
+SIZE = PARAMS.backbone_size
+BATCH = PARAMS.train_frozen.batch_size
 VALIDATION_BATCH = 64  # as `training.fitting` has it
-
-
-def cnn(classes: int) -> keras.Model:
-    """Return the compiled scratch CNN."""
-    return _compiled(networks.cnn(SIZE, classes, PARAMS.train_cnn), PARAMS.train_cnn.lr)
 
 
 def frozen(classes: int, weights: Path) -> keras.Model:
     """Return the compiled head on a frozen backbone, joined as Keras's guide writes it."""
-    base = backbones.build("EfficientNetB0", TRANSFER_SIZE, weights)
+    base = backbones.build("EfficientNetB0", SIZE, weights)
     base.trainable = False
-    inputs = keras.Input((TRANSFER_SIZE, TRANSFER_SIZE, 3))
+    inputs = keras.Input((SIZE, SIZE, 3))
     x = base(inputs, training=False)
     x = layers.Dense(PARAMS.train_frozen.dense, activation="relu")(x)
     x = layers.Dropout(PARAMS.train_frozen.dropout)(x)

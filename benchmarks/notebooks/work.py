@@ -31,29 +31,22 @@ class Clock(keras.callbacks.Callback):
         self.seconds.append(time.perf_counter() - self.start)
 
 
-def main(feeds: Feeds, folder: str, weights: str, epochs: str, policy: str) -> None:
-    """Train the networks of which `epochs`, as JSON, has a number; print their histories as JSON.
+def main(feeds: Feeds, folder: str, weights: str, epochs: str) -> None:
+    """Train as many epochs as `epochs`, as JSON, has; print the histories as JSON.
 
     Args:
         feeds: gives the training and validation images of a folder, of a size in pixels.
         folder: with `train` and `validation`, a folder per class in each.
         weights: file of the backbone.
-        epochs: of `cnn`, `frozen` and `finetune`, which needs `frozen`.
-        policy: Keras's for all layers, say `mixed_bfloat16`.
+        epochs: of `frozen` and, if wanted, of `finetune`.
     """
-    keras.mixed_precision.set_global_policy(policy)
     keras.utils.set_random_seed(1)
     chosen = json.loads(epochs)
     classes = sorted(path.name for path in Path(folder, "train").iterdir())
     balanced = _balanced(Path(folder, "train"), classes)
-    history, model = {}, None
-    if "cnn" in chosen:
-        images = feeds(folder, networks.SIZE)
-        history["cnn"] = _fit(networks.cnn(len(classes)), *images, chosen["cnn"])
-    if "frozen" in chosen:
-        images = feeds(folder, networks.TRANSFER_SIZE)
-        model = networks.frozen(len(classes), Path(weights))
-        history["frozen"] = _fit(model, *images, chosen["frozen"], balanced)
+    images = feeds(folder, networks.SIZE)
+    model = networks.frozen(len(classes), Path(weights))
+    history = {"frozen": _fit(model, *images, chosen["frozen"], balanced)}
     if "finetune" in chosen:
         networks.unfreeze(model)
         history["finetune"] = _fit(model, *images, chosen["finetune"], balanced)
@@ -61,7 +54,7 @@ def main(feeds: Feeds, folder: str, weights: str, epochs: str, policy: str) -> N
 
 
 def _fit(
-    model: keras.Model, train: Any, validation: Any, epochs: int, balanced: Any = None
+    model: keras.Model, train: Any, validation: Any, epochs: int, balanced: Any
 ) -> dict[str, list[float]]:
     clock = Clock()
     history = model.fit(
