@@ -91,7 +91,7 @@ def test_finetuning_moves_the_last_blocks_alone_and_is_saved_whole(
     pattern = blocks.get(case.family, "layers_{}/")
     numbers = (2, 3) if case.family == "ViT" else (1, 2)
     inside = {path for path in moved if any(pattern.format(n) in path for n in numbers)}
-    assert len(inside) > 6
+    assert len(inside) >= 4
     assert all("norm" in path or "ln" in path for path in moved - inside)  # the last one
     assert not [path for path in moved if "moving" in path or "_bn/" in path]
     files.write_model(tmp_path / "m.keras", model)

@@ -147,7 +147,12 @@ def image_size(preset: Description, wanted: int | None, most: int) -> int:
                 f"images of {own} pixels alone; give {own} or null"
             )
         return own
-    patch = int(preset.values.get("patch_size", 1))
+    patch = preset.values.get("patch_size", 1)
+    if not isinstance(patch, int) or patch < 1:
+        raise UserError(
+            f"patch_size = {patch!r} in the preset of backbone.name is not allowed; give a preset "
+            "as KerasHub saves it"
+        )
     fitting = (wanted or min(own, most)) // patch * patch
     if wanted not in (None, fitting):
         raise UserError(

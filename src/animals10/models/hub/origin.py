@@ -148,9 +148,9 @@ def _commit(match: re.Match[str]) -> str:
 
 
 def _from_hugging_face(match: re.Match[str], file: str) -> Path:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import HfApi
 
-    return Path(hf_hub_download(match["repository"], file, revision=match["revision"]))
+    return Path(HfApi().hf_hub_download(match["repository"], file, revision=match["revision"]))
 
 
 def _version(handle: str) -> str:
