@@ -133,30 +133,33 @@ def image_size(preset: Description, wanted: int | None, most: int) -> int:
     Raises:
         UserError: its network takes no images of this size.
     """
-    own = preset.own_size
     if FAMILIES[preset.name].fixed_size:
-        if own > _TRAINED_AT and not wanted:
-            raise UserError(
-                f"the preset of backbone.name takes images of {own} pixels alone, which take "
-                f"{(own / _TRAINED_AT) ** 2:.1f} times as long as {_TRAINED_AT}; give "
-                f"backbone.image_size = {own}, or another preset"
-            )
-        if wanted not in (None, own):
-            raise UserError(
-                f"backbone.image_size = {wanted} is not allowed: the preset of backbone.name takes "
-                f"images of {own} pixels alone; give {own} or null"
-            )
-        return own
+        return _fixed_size(preset.own_size, wanted)
     patch = preset.values.get("patch_size", 1)
     if not isinstance(patch, int) or patch < 1:
         raise UserError(
             f"patch_size = {patch!r} in the preset of backbone.name is not allowed; give a preset "
             "as KerasHub saves it"
         )
-    fitting = (wanted or min(own, most)) // patch * patch
+    fitting = (wanted or min(preset.own_size, most)) // patch * patch
     if wanted not in (None, fitting):
         raise UserError(
             f"backbone.image_size = {wanted} is not a multiple of {patch}, the preset's patch; "
             f"give {fitting} or {fitting + patch}"
         )
     return fitting
+
+
+def _fixed_size(own: int, wanted: int | None) -> int:
+    if own > _TRAINED_AT and not wanted:
+        raise UserError(
+            f"the preset of backbone.name takes images of {own} pixels alone, which take "
+            f"{(own / _TRAINED_AT) ** 2:.1f} times as long as {_TRAINED_AT}; give "
+            f"backbone.image_size = {own}, or another preset"
+        )
+    if wanted not in (None, own):
+        raise UserError(
+            f"backbone.image_size = {wanted} is not allowed: the preset of backbone.name takes "
+            f"images of {own} pixels alone; give {own} or null"
+        )
+    return own
