@@ -42,7 +42,15 @@ class Case:
         return networks.attach_head(self.backbone, networks.head(channels, 2, 8, 0.5, 30))
 
 
-@pytest.fixture(scope="module", params=presets.FAMILIES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        "DINOV2",
+        "ResNet",
+        pytest.param("DINOV3", marks=pytest.mark.slow),
+        pytest.param("ViT", marks=pytest.mark.slow),
+    ],
+)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     return Case(request.param, tmp_path_factory.mktemp(request.param))
 
