@@ -27,8 +27,26 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "stackwise_num_strides": [1],
         "block_type": "basic_block",
     },
+    "EfficientNet": {
+        "stackwise_width_coefficients": [1.0, 1.0],
+        "stackwise_depth_coefficients": [1.0, 1.0],
+        "stackwise_kernel_sizes": [3, 3],
+        "stackwise_num_repeats": [1, 2],
+        "stackwise_input_filters": [32, 16],
+        "stackwise_output_filters": [16, 24],
+        "stackwise_expansion_ratios": [1, 4],
+        "stackwise_squeeze_and_excite_ratios": [0.25, 0.0],
+        "stackwise_strides": [1, 2],
+        "stackwise_block_types": ["v1", "fused"],
+    },
 }
-SIZES = {"DINOV2": 56, "DINOV3": 48, "ViT": 48, "ResNet": 40}  # pixels that tests take
+SIZES = {
+    "DINOV2": 56,
+    "DINOV3": 48,
+    "ViT": 48,
+    "ResNet": 40,
+    "EfficientNet": 40,
+}  # pixels that tests take
 
 
 def save(family: str, folder: Path) -> None:

@@ -15,7 +15,7 @@ from animals10.models import backbones, networks
 from animals10.models.hub import network as hub
 from animals10.parameters import Augment, Parameters
 from animals10.reporting import heatmaps
-from animals10.training import features
+from animals10.training import execution, features
 from animals10.training.batches import Examples
 from animals10.training.finetuning import finetune
 
@@ -49,6 +49,7 @@ class Case:
         "ResNet",
         pytest.param("DINOV3", marks=pytest.mark.slow),
         pytest.param("ViT", marks=pytest.mark.slow),
+        pytest.param("EfficientNet", marks=pytest.mark.slow),
     ],
 )
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
@@ -59,6 +60,8 @@ def test_features_are_keras_hubs_own_of_converted_images(case: Case) -> None:
     from keras_hub import layers, models
 
     shape = {"image_shape": (case.size, case.size, 3)}
+    if case.family == "EfficientNet":  # whose argument has another name, and may be any size
+        shape = {}
     network = models.Backbone.from_preset(str(case.folder), **shape)
     converter = layers.ImageConverter.from_preset(str(case.folder), image_size=None)
     scaled = converter(case.images)
@@ -95,17 +98,52 @@ def test_finetuning_moves_the_last_blocks_alone_and_is_saved_whole(
     before = {weight.path: np.array(weight) for weight in base.weights}
     finetune(model, case.examples, case.examples, settings, AUGMENT, seed=1, folder=tmp_path)
     moved = {w.path for w in base.weights if not np.array_equal(before[w.path], np.array(w))}
-    blocks = {"ResNet": "stack0_block{}_", "ViT": "transformer_block_{}/"}
-    pattern = blocks.get(case.family, "layers_{}/")
-    numbers = (2, 3) if case.family == "ViT" else (1, 2)
-    inside = {path for path in moved if any(pattern.format(n) in path for n in numbers)}
+    inside = {path for path in moved if any(block in path for block in _last_blocks(case))}
     assert len(inside) >= 4
-    assert all("norm" in path or "ln" in path for path in moved - inside)  # the last one
-    assert not [path for path in moved if "moving" in path or "_bn/" in path]
+    assert all("norm" in path or "ln" in path or "top" in path for path in moved - inside)
+    assert not [path for path in moved if "moving" in path or "_bn" in path]
     files.write_model(tmp_path / "m.keras", model)
     loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
     images = case.images.astype("float32")
     np.testing.assert_array_equal(loaded(images), model(images))
+
+
+def _last_blocks(case: Case) -> list[str]:
+    """Return what the names of the weights of the last two blocks have."""
+    if case.family == "EfficientNet":
+        return ["block2a", "block2b"]
+    pattern, first = {"ResNet": ("stack0_block{}_", 1), "ViT": ("transformer_block_{}/", 2)}.get(
+        case.family, ("layers_{}/", 1)
+    )
+    return [pattern.format(first), pattern.format(first + 1)]
+
+
+@pytest.mark.slow
+def test_an_interrupted_finetuning_ends_the_same(
+    case: Case, values: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = Parameters.model_validate(values).finetune.model_copy(
+        update={"epochs": 2, "unfreeze": "all", "batch_size": 3}
+    )
+
+    def train(folder: Path, *callbacks: keras.callbacks.Callback) -> list[np.ndarray]:
+        execution.seed_everything(1)
+        backbone = backbones.build("preset", case.size, case.folder)
+        head = networks.head(backbone.output_shape[-1], 2, 8, 0.5, 30)
+        model = networks.attach_head(backbone, head)
+        data = (case.examples, case.examples)
+        finetune(model, *data, settings, AUGMENT, 1, folder, callbacks=callbacks)
+        return list(model.get_weights())
+
+    def stop(epoch: int, logs: dict[str, float]) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    expected = train(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "parts", keras.callbacks.LambdaCallback(on_epoch_begin=stop))
+    for one, other in zip(train(tmp_path / "parts"), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_all_blocks_or_too_many(case: Case) -> None:
@@ -133,5 +171,5 @@ def test_a_heat_map_is_drawn_by_what_the_network_has(case: Case) -> None:
     model = case.transfer()
     maps = heatmaps.draw(model, case.images, case.examples.labels)
     assert maps.dtype == np.float32
-    assert maps.shape == ((COUNT, 10, 10) if case.family == "ResNet" else (COUNT, 7, 7))
+    assert maps.shape == ((COUNT, 10, 10) if case.family.endswith("Net") else (COUNT, 7, 7))
     assert ((maps >= 0) & (maps <= 1)).all()
