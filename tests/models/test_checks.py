@@ -80,6 +80,16 @@ def test_a_layer_that_the_backbone_lacks_is_refused(home: Path, values: dict[str
         checks.require(given(values, **changes, finetune__unfreeze="block99"))
 
 
+@pytest.mark.usefixtures("home")
+def test_a_preset_without_keras_hub_is_one_line_with_the_command_that_helps(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keras_hub", None)  # as where it is not installed
+    changes = {"backbone__name": "hub:dinov2_small", "backbone__weights": "preset"}
+    with pytest.raises(UserError, match="not installed; run `make setup HUB=1`"):
+        checks.require(given(values, **changes, finetune__unfreeze="1"))
+
+
 def test_numbers_and_axes_are_ours_whatever_keras_json_says(home: Path) -> None:
     settings = {"floatx": "float16", "image_data_format": "channels_first", "epsilon": 0.1}
     (home / "keras.json").write_text(json.dumps(settings))
