@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro report params refetch sync ui clean
+.PHONY: help setup repro report params refetch sync serve ui clean
 .PHONY: test test-slow test-realdata check lint types format hooks lock fuzz kill backbones bench compare
 
 ## To run the pipeline
@@ -46,6 +46,9 @@ refetch: params ## download again what a URL or Kaggle gives, when it changed th
 
 sync: $(READY) ## complete the MLflow store from git and DVC; of earlier commits as well: HISTORY=1
 	@python -m animals10 sync $(if $(HISTORY),--history)
+
+serve: $(READY) ## serve predictions and a page on http://127.0.0.1:8000
+	@python -m animals10 serve
 
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000
 	@python -m animals10 ui
@@ -100,8 +103,13 @@ compare: $(DEV) ## measure the pipeline against notebooks, with ../shared (1 hou
 # What stages depend on: another version may decode, draw or compute otherwise.
 DECIDE := keras|numpy|onnx|onnxruntime|opencv-python-headless|pillow|tensorflow|tf2onnx
 
-lock: $(BARE) ## pin pyproject.toml's packages in uv.lock and versions.txt; to newer versions: UPGRADE=1
+# What the containers install, by pip and with hashes.
+CONTAINERS := serve page mlflow
+
+lock: $(BARE) ## pin pyproject.toml's packages in uv.lock and in what follows from it; to newer versions: UPGRADE=1
 	uv lock --no-config --default-index https://pypi.org/simple $(if $(UPGRADE),--upgrade)
+	for group in $(CONTAINERS); do uv export --quiet --frozen --only-group $$group \
+		--no-annotate --no-header --output-file requirements-$$group.txt; done
 	uv export --quiet --frozen --no-default-groups --no-emit-project --no-hashes --no-annotate --no-header \
 		| sed -nE 's/^(($(DECIDE))==[^ ]+).*/\1/p' > versions.txt
 
@@ -132,11 +140,11 @@ $(VENV)/.gpu $(VENV)/.hub: $(BARE)
 	@touch $@
 
 $(READY): uv.lock pyproject.toml $(BARE) $(if $(CUDA),$(VENV)/.gpu) $(if $(KERAS_HUB),$(VENV)/.hub)
-	@echo "Installing 180 packages: 1 GB to download unless cached, 3 GB on disk$(if $(CUDA),; CUDA: 3 GB more to download)"
+	@echo "Installing 205 packages: 1 GB to download unless cached, 3 GB on disk$(if $(CUDA),; CUDA: 3 GB more to download)"
 	@$(SYNC) true
 	@touch $@
 
 $(DEV): $(READY)
-	@echo "Installing 25 packages more for tests and checks: 125 MB to download unless cached, 470 MB on disk"
+	@echo "Installing 48 packages more for tests and checks: 125 MB to download unless cached, 470 MB on disk"
 	@$(SYNC) --group dev true
 	@touch $@

@@ -8,7 +8,6 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-import io
 import json
 import os
 import statistics
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from PIL import Image
+from drawn import jpeg
 
 import animals10_sample
 from animals10 import files
@@ -31,6 +30,8 @@ from animals10.deployment.predictor import Predictor, open_session
 from animals10.evaluation import familiarity
 from animals10.images.decoding import decode
 from animals10.models import backbones, networks
+from animals10.monitoring.projection import principal_axes
+from animals10.monitoring.reference import Reference
 from animals10.tracking.provenance import revision, surroundings
 
 NETWORKS = (("EfficientNetLite2", 128), ("EfficientNetLite2", 260), ("EfficientNetB0", 224))
@@ -48,7 +49,8 @@ def build(name: str, size: int) -> tuple[keras.Model, Path, Path]:
     features = rng.random((100, backbone.output_shape[-1]), np.float32)
     known = familiarity.fit(features, np.arange(100) % 10)
     about = {"classes": json.dumps(list(animals10_sample.CLASSES)), "image_size": str(size)}
-    about |= {"threshold": "0.5", "unfamiliarity_threshold": "1000"}
+    about |= {"threshold": "0.5", "unfamiliarity_threshold": "1000", "name": name}
+    about["reference"] = Reference(np.ones(10, np.int64), np.zeros((201, 19))).to_json()
     base, images = graph.convert(model), rng.integers(0, 256, (16, size, size, 3), np.uint8)
     (integers,) = (
         each for kind, each in quantization.quantized(base, images, np.arange(16))
@@ -56,18 +58,9 @@ def build(name: str, size: int) -> tuple[keras.Model, Path, Path]:
     )  # fmt: skip
     paths = OUT / f"{name}-{size}.onnx", OUT / f"{name}-{size}-int8.onnx"
     for path, each in zip(paths, (base, integers), strict=True):
-        exported = graph.finish(each, temperature=1.0, familiarity=known)
+        exported = graph.finish(each, 1.0, known, principal_axes(features))
         files.write_bytes(path, graph.to_bytes(exported, about))
     return model, *paths
-
-
-def jpeg(number: int) -> bytes:
-    """Draw a photo of 300 x 260 pixels, as those of Animals-10 are."""
-    name = animals10_sample.CLASSES[number % 10]
-    drawn = Image.fromarray(animals10_sample.draw(name, np.random.default_rng(number)))
-    content = io.BytesIO()
-    drawn.resize((300, 260)).save(content, "JPEG", quality=90)
-    return content.getvalue()
 
 
 def seconds(ways: dict[str, Way], turns: int) -> dict[str, float]:

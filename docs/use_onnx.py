@@ -1,7 +1,8 @@
 """Use an exported model without animals10: python use_onnx.py models/finetuned.onnx photo.jpg …
 
 Needs onnxruntime, Pillow and NumPy alone. Odd files (CMYK, 16 bits, colour profiles) need more care
-than here: src/animals10/images/decoding.py has it.
+than here: src/animals10/images/decoding.py has it. ONNX Runtime reports to Microsoft which models
+run; ORT_DISABLE_TELEMETRY=1 in the environment forbids it, as animals10 does.
 """
 
 import json

@@ -43,8 +43,11 @@ def values() -> dict[str, Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the second worker other tests while the first makes what both files of runs need."""
-    first = ["test_identity.py", "test_acceleration.py", "test_runs.py"]
+    """Begin with the longest files, the second worker with those that need no finished run."""
+    first = [
+        *("test_identity.py", "test_acceleration.py", "test_errors.py", "test_checkpoint.py"),
+        *("test_runs.py", "test_experiments.py", "test_own_files.py", "test_local_report.py"),
+    ]
     items.sort(key=lambda item: [*first, item.path.name].index(item.path.name))
 
 

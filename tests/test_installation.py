@@ -25,7 +25,7 @@ PYTHONS = [(3, 11), (3, 12), (3, 13)]
 PLATFORMS = {
     "linux": [
         *(f"manylinux_2_{minor}_x86_64" for minor in range(5, 35)),
-        *("manylinux2014_x86_64", "manylinux2010_x86_64"),
+        *("manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"),
     ],
     "darwin": [*mac_platforms((15, 0), "arm64")],
 }

@@ -1,106 +1,139 @@
-"""Commands: python -m animals10 params | compare | experiments | predict | report | sync | …."""
+"""Commands: python -m animals10 params | compare | experiments | predict | promote | serve | …."""
 
 from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-import argparse
 import json
 import sys
-from collections.abc import Iterable
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from animals10 import arguments
 
 
 def main() -> None:
     """Run the command that the arguments name."""
-    parser = argparse.ArgumentParser(prog="python -m animals10", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("params", help="check params.yaml")
-    commands.add_parser("compare", help="print the table of models")
-    commands.add_parser("experiments", help="print the table of DVC's experiments")
-    commands.add_parser("report", help="open the report, with times, commit and changes")
-    sync = commands.add_parser("sync", help="complete the MLflow store from git and DVC")
-    sync.add_argument("--history", action="store_true", help="of earlier commits as well")
-    ui = commands.add_parser("ui", help="serve MLflow's pages to this machine")
-    ui.add_argument("--port", type=int, default=5000)
-    why = commands.add_parser("why", help="explain what made a model file")
-    why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
-    _add_predict(commands)
-    arguments = parser.parse_args()
-    if arguments.command == "predict":  # which works anywhere
-        from animals10.deployment import command
-
-        sys.exit(command.run(arguments))
+    given = arguments.parse(str(__doc__))
+    if given.command in _ANYWHERE:
+        sys.exit(_ANYWHERE[given.command](given))
     if not Path("dvc.yaml").is_file():
         raise errors.UserError("there is no dvc.yaml here; run from the project's folder")
-    for line in _run(arguments):
+    for line in _COMMANDS[given.command](given):
         print(line, flush=True)
 
 
-def _add_predict(commands: Any) -> None:
-    predict = commands.add_parser("predict", help="tell what is on photos")
-    predict.add_argument(
-        "photos",
-        nargs="+",
-        metavar="PATH",
-        help="files, folders, patterns, archives; - for a list on standard input",
-    )
-    predict.add_argument(
-        "--model", help="cnn, frozen, finetuned, champion, or a file; by default the champion"
-    )
-    predict.add_argument("--top", type=_count, default=2, metavar="K", help="classes to name (2)")
-    form = predict.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON object a line")
-    form.add_argument("--csv", action="store_true", help="print CSV")
+# Each command imports what it needs: MLflow, Keras and DVC take seconds.
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give 1 or more")
-    return int(text)
+def _predict(given: Namespace) -> int:
+    from animals10.deployment import command
+
+    return command.run(given)
 
 
-def _run(arguments: argparse.Namespace) -> Iterable[str]:
-    # Each command imports what it needs: MLflow, Keras and DVC take seconds.
-    if arguments.command == "params":
-        from animals10 import parameters
-        from animals10.data import inputs
-        from animals10.models import checks
+def _drift(given: Namespace) -> int:
+    from animals10.deployment import drift_command
 
-        _require_repository()
-        params = parameters.load()
-        checks.require(params, inputs.read_recorded(inputs.RECORD, params))
-        return ["params.yaml is valid"]
-    if arguments.command == "compare":
-        from animals10 import files
-        from animals10.evaluation import tables
-        from animals10.tracking import provenance
+    return drift_command.run(given)
 
-        table = tables.comparison(*map(_metrics, ("evaluate", "report", "baselines")))
-        stale = "evaluate" in provenance.outdated(files.own_lock())
-        return [table, *["it is of earlier models: `dvc repro` compares those of now"] * stale]
-    if arguments.command == "experiments":
-        from animals10 import files
-        from animals10.tracking import experiments
 
-        return [experiments.table(experiments.collect(files.read_yaml(Path("params.yaml"))))]
-    if arguments.command == "report":
-        with errors.quiet_import():
-            from animals10.tracking import local_report  # it loads TensorFlow
+def _serve(given: Namespace) -> int:
+    from animals10.serving import command
 
-        return local_report.open_report()
-    if arguments.command == "why":
-        from animals10.tracking import why
+    command.run(given)
+    return 0
 
-        return why.explain(arguments.path)
-    if arguments.command == "ui":
-        from animals10.tracking import ui
 
-        return ui.open_pages(arguments.port)
+def _params(_: Namespace) -> Iterable[str]:
+    from animals10 import parameters
+    from animals10.data import inputs
+    from animals10.models import checks
+
+    _require_repository()
+    params = parameters.load()
+    checks.require(params, inputs.read_recorded(inputs.RECORD, params))
+    return ["params.yaml is valid"]
+
+
+def _compare(_: Namespace) -> Iterable[str]:
+    from animals10 import files
+    from animals10.evaluation import tables
+    from animals10.tracking import provenance
+
+    table = tables.comparison(*map(_metrics, ("evaluate", "report", "baselines")))
+    stale = "evaluate" in provenance.outdated(files.own_lock())
+    return [table, *["it is of earlier models: `dvc repro` compares those of now"] * stale]
+
+
+def _experiments(_: Namespace) -> Iterable[str]:
+    from animals10 import files
+    from animals10.tracking import experiments
+
+    return [experiments.table(experiments.collect(files.read_yaml(Path("params.yaml"))))]
+
+
+def _report(_: Namespace) -> Iterable[str]:
+    with errors.quiet_import():
+        from animals10.tracking import local_report  # it loads TensorFlow
+
+    return local_report.open_report()
+
+
+def _why(given: Namespace) -> Iterable[str]:
+    from animals10.tracking import why
+
+    return why.explain(given.path)
+
+
+def _ui(given: Namespace) -> Iterable[str]:
+    from animals10.tracking import ui
+
+    return ui.open_pages(given.port)
+
+
+def _sync(given: Namespace) -> Iterable[str]:
     from animals10.tracking import sync
 
-    return sync.sync(arguments.history)
+    return sync.sync(given.history)
+
+
+def _promote(given: Namespace) -> Iterator[str]:
+    from animals10.tracking import promoting
+
+    yield from promoting.promote(given.experiment, given.model, given.force)
+    yield from _follow()
+
+
+def _rollback(_: Namespace) -> Iterator[str]:
+    from animals10.deployment import champion
+
+    present, left = champion.rollback()
+    yield f"champion is {champion.label(present)}, again; it was {champion.label(left)}"
+    yield from _follow()
+
+
+def _follow() -> Iterable[str]:
+    from animals10.tracking import registry  # after the change, since MLflow takes seconds
+
+    return registry.try_follow()
+
+
+def _champion(_: Namespace) -> Iterable[str]:
+    from animals10.deployment import champion
+
+    return champion.describe()
+
+
+_ANYWHERE = {"predict": _predict, "drift": _drift, "serve": _serve}
+# In a project's folder.
+_COMMANDS = {
+    "params": _params, "compare": _compare, "experiments": _experiments, "report": _report,
+    "why": _why, "ui": _ui, "sync": _sync, "promote": _promote, "rollback": _rollback,
+    "champion": _champion,
+}  # fmt: skip
 
 
 def _require_repository() -> None:

@@ -29,11 +29,13 @@ def test_a_model_has_one_input_and_all_that_its_users_need(finished: Path, name:
     assert image.name == "image"
     assert tensor.elem_type == onnx.TensorProto.UINT8
     assert [each.dim_param or each.dim_value for each in tensor.shape.dim] == ["n", 32, 32, 3]
-    assert [output.name for output in model.graph.output] == ["probabilities", "unfamiliarity"]
+    assert [output.name for output in model.graph.output] == [
+        *("probabilities", "unfamiliarity", "projection")
+    ]
     metadata = {each.key: each.value for each in model.metadata_props}
     assert set(metadata) == {
         *("classes", "decoding", "image_size", "name", "temperature", "threshold"),
-        *("unfamiliarity_threshold", "code", "data", "model", "parameters", "weights"),
+        *("unfamiliarity_threshold", "reference", "code", "data", "model", "parameters", "weights"),
     }
     assert "unknown" not in metadata.values()
     assert json.loads(metadata["classes"]) == json.loads(
@@ -74,6 +76,19 @@ def test_the_figures_agree_with_the_models(finished: Path) -> None:
         assert outputs.probabilities == pytest.approx(
             calibrated(before, values["temperature"]), abs=1e-5
         )
+
+
+@pytest.mark.parametrize(("name", "axes"), [("cnn", 4), ("frozen", 16)])
+def test_the_projection_is_along_the_principal_axes(finished: Path, name: str, axes: int) -> None:
+    network = "cnn" if name == "cnn" else "transfer"
+    images = np.load(finished / f"data/_stages/split/{network}/train/images.npy")
+    projection = Predictor(finished / f"models/{name}.onnx").predict(images).projection
+    assert projection.shape == (30, axes)
+    assert projection.dtype == np.float32
+    covariance = np.cov(projection, rowvar=False, dtype=np.float64)
+    spread = np.diag(covariance)
+    assert (np.diff(spread) <= 1e-4 * spread[0]).all()
+    assert covariance == pytest.approx(np.diag(spread), abs=1e-3 * spread[0])
 
 
 def test_a_model_that_predicts_otherwise_is_refused() -> None:

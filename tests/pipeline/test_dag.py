@@ -22,7 +22,7 @@ DECIDED_BY = {"backbone_size": ["backbone.image_size", "backbone.name", "fetch.s
 # From images on down: each imports only those before it.
 ORDER = (
     *("images", "data", "models", "acceleration", "training", "evaluation"),
-    *("reporting", "tracking", "deployment"),
+    *("reporting", "monitoring", "deployment", "serving", "tracking"),
 )
 
 

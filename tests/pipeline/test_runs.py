@@ -161,8 +161,9 @@ def test_an_experiment_in_a_temporary_copy_reruns_only_what_its_parameter_touche
     project: Path,
 ) -> None:
     shell = shell_in(project)
-    tuned = shell("dvc", "exp", "run", "--temp", "--name", "tuned", "-S", "finetune.lr=3e-5")
-    assert stages_run(tuned) == ["finetune", "evaluate", "robustness", "report", "export"]
+    change = ("--name", "tuned", "-S", "finetune.lr=3e-5")
+    tuned = shell("dvc", "exp", "run", "--temp", *change, "report")
+    assert stages_run(tuned) == ["finetune", "evaluate", "robustness", "report"]
     runs = mlflow_runs(project)
     stages = runs[runs["tags.experiment"] == "tuned"]["tags.mlflow.runName"]
     assert set(stages) == {"tuned", "finetune", "evaluate", "report"}

@@ -11,24 +11,27 @@ from animals10 import files
 from animals10.deployment import graph
 from animals10.deployment.predictor import Outputs, open_session, run
 from animals10.evaluation.calibration import acceptance_threshold
+from animals10.monitoring.observation import observe
+from animals10.monitoring.reference import Reference
 from animals10.parameters import Export
 from animals10.training.batches import Examples
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A finished graph, its outputs on validation and test, and its thresholds."""
+    """A finished graph, its outputs on validation and test, and what validation says of it."""
 
     model: onnx.ModelProto
     validation: Outputs
     test: Outputs
     thresholds: dict[str, float]
+    reference: Reference
 
     @classmethod
     def of(
         cls, model: onnx.ModelProto, splits: dict[str, Examples], settings: Export
     ) -> "Candidate":
-        """Run a graph on validation and test; validation decides the thresholds."""
+        """Run a graph on validation and test; validation decides thresholds and reference."""
         session = open_session(graph.to_bytes(model, {}))
         validation, test = (
             Outputs(*run(session, splits[split].inputs)) for split in ("validation", "test")
@@ -38,7 +41,10 @@ class Candidate:
         accepted = acceptance_threshold(confidence, right, settings.accepted_accuracy)
         unusual = np.quantile(validation.unfamiliarity, 1 - settings.unfamiliar, method="higher")
         thresholds = {"threshold": accepted, "unfamiliarity_threshold": float(unusual)}
-        return cls(model, validation, test, thresholds)
+        probabilities, images = validation.probabilities, splits["validation"].inputs
+        observed = observe(images, probabilities, validation.projection)
+        reference = Reference.of(observed, classes=probabilities.shape[1])
+        return cls(model, validation, test, thresholds, reference)
 
     def accuracy(self, labels: np.ndarray) -> float:
         """Return the accuracy on validation, of which the labels are."""
@@ -62,9 +68,10 @@ class Candidate:
         }
 
     def write(self, path: Path, about: dict[str, str]) -> None:
-        """Write the graph, with its thresholds and what else it shall say of itself."""
-        thresholds = {key: repr(value) for key, value in self.thresholds.items()}
-        files.write_bytes(path, graph.to_bytes(self.model, about | thresholds))
+        """Write the graph, with thresholds, reference and what else it shall say of itself."""
+        own = {key: repr(value) for key, value in self.thresholds.items()}
+        own["reference"] = self.reference.to_json()
+        files.write_bytes(path, graph.to_bytes(self.model, about | own))
 
 
 def _fraction(flags: np.ndarray) -> float | None:

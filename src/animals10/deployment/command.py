@@ -4,12 +4,15 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from animals10.deployment import choosing, photos, printing
 from animals10.deployment.predictor import Predictor
+from animals10.monitoring.log import PredictionLog
 
 SKIPPED = 3  # the exit code when a file was no photo
 _PIPED = 10_000  # columns of what is no terminal
@@ -37,15 +40,15 @@ def run(arguments: argparse.Namespace) -> int:
         The exit code: 0, or 3 when a file was skipped.
 
     Raises:
-        UserError: there is no such model.
+        UserError: there is no such model, or no log can be there.
     """
     path, note = choosing.find(arguments.model)
     if note:
         print(note, file=sys.stderr)
     predictor, counts = Predictor(path), Counts()
     top = min(arguments.top, len(predictor.classes))
-    with photos.open_photos(arguments.photos) as found:
-        rows = counts.count(photos.predictions(predictor, found, top))
+    with photos.open_photos(arguments.photos) as found, _log(arguments.log) as log:
+        rows = counts.count(photos.predictions(predictor, found, top, log))
         names = [photo.name for photo in found]
         with tqdm(total=len(found), desc="predict", unit="photo", disable=_quiet()) as bar:
             for line in _lines(arguments, rows, names, predictor, top):
@@ -54,6 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     for line in _summary(counts, predictor, arguments.json or arguments.csv):
         print(line, file=sys.stderr)
     return SKIPPED if counts.skipped else 0
+
+
+def _log(path: Path | None) -> AbstractContextManager[PredictionLog | None]:
+    return closing(PredictionLog(path)) if path else nullcontext()
 
 
 def _quiet() -> bool:

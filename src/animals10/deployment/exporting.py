@@ -17,12 +17,13 @@ from animals10.deployment.candidate import Candidate
 from animals10.deployment.predictor import open_session, run
 from animals10.errors import UserError
 from animals10.evaluation import calibration, familiarity, metrics, predictions
+from animals10.monitoring.projection import principal_axes
 from animals10.parameters import Export
 from animals10.training.batches import Examples
 
 TOLERANCE = 1e-4  # of a probability
 MODELS = Path("models")
-_FITTED = 4000  # training photos that decide what is familiar; more change little
+_FITTED = 4000  # training photos that decide what is usual; more change little
 _DECODING = (
     "upright by EXIF, sRGB, white behind transparent parts, the first frame; resized to a square "
     "without regard to proportions, bilinear, antialiased; RGB, 0..255"
@@ -73,8 +74,9 @@ def export(
     temperature = calibration.temperature(before["validation"], splits["validation"].labels)
     model = keras.saving.load_model(MODELS / f"{name}.keras", safe_mode=True)
     base, path = graph.convert(model), MODELS / f"{name}.onnx"
-    known = _familiarity(base, splits["train"])
-    finish = partial(graph.finish, temperature=temperature, familiarity=known)
+    features, classes = _features(base, splits["train"])
+    known, axes = familiarity.fit(features, classes), principal_axes(features)
+    finish = partial(graph.finish, temperature=temperature, familiarity=known, axes=axes)
     candidate = Candidate.of(finish(base), splits, settings)
     expected, labels = calibration.calibrated(before["test"], temperature), splits["test"].labels
     require_same(path, expected, candidate.test.probabilities)
@@ -119,11 +121,12 @@ def _quantize(
     return {"int8": accuracies | more}
 
 
-def _familiarity(base: onnx.ModelProto, train: Examples) -> familiarity.Familiarity:
+def _features(base: onnx.ModelProto, train: Examples) -> tuple[np.ndarray, np.ndarray]:
+    """Return features of training photos, and their labels."""
     rows = _spaced(len(train.labels), _FITTED)
     session = open_session(graph.to_bytes(base, {}))
     (features,) = run(session, train.inputs, graph.BASE[1:], rows)
-    return familiarity.fit(features, train.labels[rows])
+    return features, train.labels[rows]
 
 
 def _spaced(count: int, most: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From a Keras model to one ONNX graph: images in; probabilities and unfamiliarity out."""
+"""From a Keras model to one ONNX graph: images in; probabilities and more out."""
 
 import tempfile
 from collections.abc import Mapping
@@ -30,6 +30,7 @@ _END: list[tuple[str, str, str, dict[str, Any]]] = [
     ("Add", "products lengths", "partial", {}),
     ("Add", "partial square", "distances", {}),
     ("ReduceMin", "distances", OUTPUTS[1], {"axes": [1], "keepdims": 0}),
+    ("MatMul", "unit axes", OUTPUTS[2], {}),
 ]
 
 
@@ -123,17 +124,20 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def finish(model: onnx.ModelProto, temperature: float, familiarity: Familiarity) -> onnx.ModelProto:
-    """Calibrate the probabilities of a graph, and turn features into unfamiliarity.
+def finish(
+    model: onnx.ModelProto, temperature: float, familiarity: Familiarity, axes: np.ndarray
+) -> onnx.ModelProto:
+    """Calibrate the probabilities of a graph, and turn features into what `Outputs` has.
 
     Args:
         model: as `convert` returns it.
         temperature: as `calibration.temperature` returns it.
         familiarity: of the training photos.
+        axes: of their features, as `principal_axes` returns them.
 
     Returns:
-        A graph of `image` to `probabilities`, of shape (n, classes), and `unfamiliarity`, of shape
-        (n,).
+        A graph of `image` to `probabilities`, of shape (n, classes), `unfamiliarity`, of shape
+        (n,), and `projection`, of shape (n, k).
     """
     constants = {
         "tiny": np.float32(TINY),
@@ -142,13 +146,15 @@ def finish(model: onnx.ModelProto, temperature: float, familiarity: Familiarity)
         "whitening": familiarity.whitening,
         "directions": np.ascontiguousarray(-2 * familiarity.centers.T),
         "lengths": (familiarity.centers**2).sum(axis=1),
+        "axes": axes,
     }
     classes, channels = (output.type.tensor_type.shape.dim[1].dim_value for output in _base(model))
+    outputs = [("n", classes), ("n",), ("n", axes.shape[1])]
     graph = helper.make_graph(
         [helper.make_node(kind, names.split(), [out], **more) for kind, names, out, more in _END],
         "finish",
         [_value(BASE[0], "n", classes), _value(BASE[1], "n", channels)],
-        [_value(OUTPUTS[0], "n", classes), _value(OUTPUTS[1], "n")],
+        [_value(name, *shape) for name, shape in zip(OUTPUTS, outputs, strict=True)],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     end = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)

@@ -1,6 +1,5 @@
 """Models for phones and small computers, run by LiteRT, once TensorFlow Lite."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from animals10 import files
+from animals10.deployment import cores
 from animals10.deployment.graph import from_bytes
 from animals10.deployment.predictor import BATCH, INPUT, OUTPUTS
 from animals10.evaluation.calibration import TINY
@@ -39,6 +39,6 @@ def predict(path: Path, images: Any) -> np.ndarray:
     """Return the probabilities of uint8 images, float32 of shape (n, classes), some at a time."""
     from ai_edge_litert.interpreter import Interpreter
 
-    run = Interpreter(str(path), num_threads=os.cpu_count()).get_signature_runner()
+    run = Interpreter(str(path), num_threads=cores.count()).get_signature_runner()
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     return np.concatenate([run(**{INPUT: batch})[OUTPUTS[0]].copy() for batch in batches])

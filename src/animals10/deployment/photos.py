@@ -1,7 +1,6 @@
 """The photos that a user names: files, folders, patterns, archives."""
 
 import glob
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -17,9 +16,12 @@ from animals10.data.archives import LARGEST_FILE, Entry, open_archive
 from animals10.data.names import hidden, may_be_photo
 from animals10.data.parallel import MOST_AT_ONCE, chunks
 from animals10.data.sources import list_folder
+from animals10.deployment import cores
 from animals10.deployment.predictor import Predictor
 from animals10.errors import UserError
 from animals10.images.decoding import ImageError, decode
+from animals10.monitoring.log import PredictionLog
+from animals10.monitoring.observation import observe
 
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 
@@ -81,32 +83,47 @@ def _read_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def predictions(predictor: Predictor, photos: list[Entry], top: int) -> Iterator[dict[str, Any]]:
+def predictions(
+    predictor: Predictor, photos: list[Entry], top: int, log: PredictionLog | None = None
+) -> Iterator[dict[str, Any]]:
     """Predict photo by photo, in memory that does not grow with their number.
 
     Args:
         predictor: of one model.
         photos: as `open_photos` yields them.
         top: how many classes to name.
+        log: of predictions; None for none.
 
     Yields:
         In the order of the photos, what `Predictor.describe` returns, or file and error.
     """
     pixels = 3 * predictor.size**2
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, cores.count())) as pool:
         for chunk in chunks(photos, lambda photo: min(photo.size, LARGEST_FILE) + pixels):
             # Read one after the other, since an archive's photos are read from one file.
             each = pool.map if len(chunk) > 1 else map  # to start threads takes longer than one
             decoded = list(each(partial(_decode, predictor.size), map(_read, chunk)))
-            images = [image for image in decoded if not isinstance(image, str)]
-            outputs = predictor.predict(np.stack(images)) if images else None
-            row = 0
-            for photo, image in zip(chunk, decoded, strict=True):
-                if outputs is None or isinstance(image, str):
-                    yield {"file": photo.name, "error": image}
-                else:
-                    yield predictor.describe(photo.name, outputs, row, top)
-                    row += 1
+            pairs = list(zip((photo.name for photo in chunk), decoded, strict=True))
+            good = [(name, image) for name, image in pairs if not isinstance(image, str)]
+            described = iter(_predict(predictor, good, top, log))
+            for name, image in pairs:
+                failed = isinstance(image, str)
+                yield {"file": name, "error": image} if failed else next(described)
+
+
+def _predict(
+    predictor: Predictor, named: list[tuple[str, np.ndarray]], top: int, log: PredictionLog | None
+) -> list[dict[str, Any]]:
+    if not named:
+        return []
+    images = np.stack([image for _, image in named])
+    outputs = predictor.predict(images)
+    rows = [predictor.describe(name, outputs, row, top) for row, (name, _) in enumerate(named)]
+    if log:
+        log.write(
+            predictor.identity(), rows, observe(images, outputs.probabilities, outputs.projection)
+        )
+    return rows
 
 
 def _read(photo: Entry) -> bytes | str:

@@ -1,28 +1,35 @@
 """An exported model, run by ONNX Runtime alone: no TensorFlow, no Keras."""
 
+import hashlib
+import io
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
+from PIL import Image
 
+from animals10.deployment import cores
 from animals10.errors import UserError
+from animals10.images.decoding import decode
+from animals10.monitoring.reference import Reference
 
 BATCH = 16  # images at once: with more, activations no longer fit into the caches
-INPUT, OUTPUTS = "image", ("probabilities", "unfamiliarity")
+INPUT, OUTPUTS = "image", ("probabilities", "unfamiliarity", "projection")
 
 
 class Outputs(NamedTuple):
     """What a model gives for n images.
 
     `probabilities` is float32 of shape (n, classes), calibrated; `unfamiliarity` is float32 of
-    shape (n,), 0 or more: the higher, the less the image is like the training photos.
+    shape (n,), 0 or more: the higher, the less the image is like the training photos; `projection`
+    is float32 of shape (n, k): the features along k axes, at most 16.
     """
 
     probabilities: np.ndarray
     unfamiliarity: np.ndarray
+    projection: np.ndarray
 
 
 def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
@@ -35,7 +42,7 @@ def open_session(model: Path | bytes) -> onnxruntime.InferenceSession:
         Exception: ONNX Runtime's, of several kinds; the model is damaged or none.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = cores.count()
     # Threads that wait busily slow each other down where other work runs as well.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors
@@ -68,6 +75,21 @@ def run(
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
+def resized(picture: np.ndarray, size: int) -> np.ndarray:
+    """Resize an image in memory as `decode` resizes that of a file.
+
+    Args:
+        picture: uint8 sRGB of shape (h, w, 3).
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 of shape (size, size, 3).
+    """
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "PNG")
+    return decode(content.getvalue(), size)
+
+
 class Predictor:
     """A model that the stage `export` wrote.
 
@@ -80,6 +102,7 @@ class Predictor:
         size: side of the images in pixels.
         threshold: the probability from which a prediction is accepted.
         unfamiliarity_threshold: the unfamiliarity up to which one is.
+        reference: what the model predicted for validation photos.
         metadata: all that the file says of itself, as text.
 
     Raises:
@@ -95,11 +118,18 @@ class Predictor:
             self.size = int(self.metadata["image_size"])
             self.threshold = float(self.metadata["threshold"])
             self.unfamiliarity_threshold = float(self.metadata["unfamiliarity_threshold"])
+            self.reference = Reference.from_json(self.metadata["reference"])
         except Exception as error:  # ONNX Runtime has many kinds
             why = " ".join(str(error).split())[:100]
             raise UserError(
                 f"{path} is no model that the stage `export` wrote ({why}); `dvc repro` writes them"
             ) from None
+
+    def identity(self) -> dict[str, str]:
+        """Return name and sha256 of the file, by which logs and servers say which model it is."""
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"name": self.metadata["name"], "sha256": digest}
 
     def predict(self, images: np.ndarray) -> Outputs:
         """Predict once for each image.

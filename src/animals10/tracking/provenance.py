@@ -149,6 +149,35 @@ def commits(*refs: str) -> list[str]:
     return git("log", *refs, "--reverse", "--format=%H", "--", "dvc.lock").split()
 
 
+def experiments() -> list[tuple[str, str]]:
+    """Return name and commit of every DVC experiment of this clone."""
+    listing = git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps")
+    # refs/exps/<two digits>/<the rest of its baseline>/<name>, beside DVC's own bookkeeping
+    return re.findall(r"^refs/exps/\w{2}/\w{38}/(.+) (\w+)$", listing, re.MULTILINE)
+
+
+def resolve(name: str) -> str:
+    """Return the commit of an experiment or a git revision; "" for `workspace`.
+
+    Raises:
+        UserError: there is none of this name, or more than one experiment.
+    """
+    if name == "workspace":
+        return ""
+    found = {commit for known, commit in experiments() if known == name}
+    if not found:
+        with suppress(UserError):
+            found.add(git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip())
+    if len(found) > 1:
+        raise UserError(f"{len(found)} experiments are named {name}; give a commit: {list(found)}")
+    if commit := "".join(found):
+        return commit
+    raise UserError(
+        f"{name} is no experiment or git revision of this clone; `python -m animals10 "
+        "experiments` lists them, and `workspace` is what `dvc repro` made last"
+    )
+
+
 def read(revision: str, name: str) -> str:
     """Return a file of a commit, or of the workspace for revision ""; "" where there is none."""
     if not revision:

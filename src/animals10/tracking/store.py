@@ -115,6 +115,8 @@ def _follow(path: Path, old: str, new: str) -> None:
         for table, column in (
             ("experiments", location),
             ("logged_models", location),
+            ("model_versions", "source"),
+            ("model_versions", "storage_location"),
             ("runs", uri),
         ):
             connection.execute(

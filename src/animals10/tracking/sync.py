@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from filelock import FileLock, Timeout
 from animals10 import files
 from animals10.errors import UserError
 from animals10.files import Lock
-from animals10.tracking import provenance, results, store
+from animals10.tracking import provenance, registry, results, store
 from animals10.tracking.record import Record, find_experiment
 
 
@@ -41,7 +40,7 @@ def sync(history: bool = False) -> Iterator[str]:
 
 
 def _sync_all(history: bool) -> Iterator[str]:
-    names = {commit: name for name, commit in _experiments()}
+    names = {commit: name for name, commit in provenance.experiments()}
     names[""] = "workspace"  # last, since its results may be an experiment's
     refs = ("--branches", "--remotes", "--tags")
     earlier = provenance.commits(*refs) if history else []
@@ -54,15 +53,13 @@ def _sync_all(history: bool) -> Iterator[str]:
             problem = error if isinstance(error, UserError) else store.describe(error)
             outcome = f"not recorded, {problem}"
         yield f"{names.get(revision, revision[:7])}: {outcome}"
+    try:
+        yield from registry.follow()
+    except Exception as error:
+        failures += 1
+        yield f"registry: not complete, {store.describe(error)}"
     if failures:
         raise UserError(f"{failures} not recorded; see above")
-
-
-def _experiments() -> list[tuple[str, str]]:
-    """Return name and commit of every experiment."""
-    listing = provenance.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps")
-    # refs/exps/<two digits>/<the rest of its baseline>/<name>, beside DVC's own bookkeeping
-    return re.findall(r"^refs/exps/\w{2}/\w{38}/(.+) (\w+)$", listing, re.MULTILINE)
 
 
 def _record(name: str, revision: str) -> str:

@@ -1,0 +1,1 @@
+"""What becomes of a model in use: a log of its predictions, and whether they drift."""

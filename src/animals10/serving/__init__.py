@@ -1,0 +1,1 @@
+"""The server: predictions over HTTP, by one process and one model at a time."""
