@@ -23,7 +23,7 @@ DEV := $(VENV)/.dev
 help: ## list the targets
 	@awk -F ':.*## ' '/^## /{print substr($$0, 4) ":"} /^[a-z-]+:.*## /{printf "  %-15s%s\n", $$1, $$2}' Makefile
 
-setup: $(READY) ## install the packages into .venv; CUDA too: GPU=1; by another Python: PYTHON=python3.12
+setup: $(READY) ## install the packages into .venv; CUDA too: GPU=1; KerasHub: HUB=1; by another Python: PYTHON=python3.12
 	@echo "$(VENV) is ready: source $(VENV)/bin/activate"
 
 repro: params ## run the whole pipeline and print the comparison of the models
@@ -117,9 +117,10 @@ FOUND = $(shell $(PYTHON) -c 'import platform; print(platform.python_version())'
 REFUSAL = $(PYTHON) $(if $(FOUND),is Python $(FOUND),does not run); animals10 needs Python 3.11, 3.12 \
 	or 3.13: install one, or name one, as in `make setup PYTHON=python3.12`
 CUDA := $(or $(filter 1,$(GPU)),$(wildcard $(VENV)/.gpu))
+KERAS_HUB := $(or $(filter 1,$(HUB)),$(wildcard $(VENV)/.hub))
 # As `uv sync` does, but without a line for each package; a user's own packages stay.
 SYNC = UV_PROJECT_ENVIRONMENT=$(abspath $(VENV)) uv run --frozen --no-default-groups \
-	--python $(VENV)/bin/python --no-python-downloads $(if $(CUDA),--extra gpu)
+	--python $(VENV)/bin/python --no-python-downloads $(if $(CUDA),--extra gpu) $(if $(KERAS_HUB),--extra hub)
 
 ifeq ($(origin PYTHON),command line)
 ifneq ($(FOUND),$(shell sed -n 's/^version = //p' $(VENV)/pyvenv.cfg 2>/dev/null))
@@ -134,10 +135,10 @@ $(BARE):
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
 	@touch $@
 
-$(VENV)/.gpu: $(BARE)
+$(VENV)/.gpu $(VENV)/.hub: $(BARE)
 	@touch $@
 
-$(READY): uv.lock pyproject.toml $(BARE) $(if $(CUDA),$(VENV)/.gpu)
+$(READY): uv.lock pyproject.toml $(BARE) $(if $(CUDA),$(VENV)/.gpu) $(if $(KERAS_HUB),$(VENV)/.hub)
 	@echo "Installing 205 packages: 1 GB to download unless cached, 3 GB on disk$(if $(CUDA),; CUDA: 3 GB more to download)"
 	@$(SYNC) true
 	@touch $@

@@ -4,6 +4,7 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
+import json
 from pathlib import Path
 
 from animals10 import files, parameters
@@ -11,7 +12,7 @@ from animals10.models import backbones, weights
 from animals10.training import execution, features
 from animals10.training.batches import load_split
 
-WEIGHTS, SPLITS = Path("data/_stages/fetch/weights"), Path("data/_stages/split/transfer")
+FETCHED, SPLITS = Path("data/_stages/fetch"), Path("data/_stages/split/transfer")
 OUT = Path("data/_stages/embed")
 
 
@@ -21,7 +22,8 @@ def main() -> None:
     execution.seed_everything(params.seed)
     splits = {split: load_split(SPLITS / split) for split in ("train", "validation")}
     side = splits["train"].inputs.shape[1]
-    backbone = backbones.build(params.backbone.name, side, weights.provided(WEIGHTS))
+    name = json.loads((FETCHED / "backbone.json").read_text(encoding="utf-8"))["name"]
+    backbone = backbones.build(name, side, weights.provided(FETCHED / "weights"))
     files.write_model(OUT / "backbone.keras", backbone)
     for split, examples in splits.items():
         copies = params.embed.augmented_copies if split == "train" else 0

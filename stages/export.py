@@ -34,7 +34,13 @@ def main() -> None:
         about = exporting.describe(name, splits, classes, identity)
         figures[name] = exporting.export(name, splits, about, params.export)
         text = card.render(
-            about, figures[name], scores[name], photos, params.fetch.source, params.backbone
+            about,
+            figures[name],
+            scores[name],
+            photos,
+            params.fetch.source,
+            params.backbone,
+            provenance.preset(),
         )
         files.write_bytes(Path(f"models/{name}.md"), text.encode())
     files.write_json(Path("metrics/export.json"), figures)

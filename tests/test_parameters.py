@@ -59,6 +59,39 @@ def test_a_wrong_value_is_one_line_that_names_it(
     assert "p@ss" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "weights", "unfreeze", "message"),
+    [
+        ("hub:", "preset", "1", "'hub:' is not allowed"),
+        (
+            "hub:data/small",
+            "package",
+            "1",
+            "weights = 'package' is not allowed for hub:data/small; ",
+        ),
+        ("MobileNetV2", "preset", "all", "weights = 'preset' are of names that begin with hub:"),
+        ("hub:data/small", "preset", "block4", "give the number of its last blocks to train, or a"),
+        ("hub:data/small", "preset", 0, "finetune.unfreeze = '0' is not allowed for backbone.name"),
+    ],
+)
+def test_a_preset_has_its_own_weights_and_counts_its_blocks(
+    name: str,
+    weights: str,
+    unfreeze: str | int,
+    message: str,
+    values: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    values["backbone"] |= {"name": "hub:data/small", "weights": "preset"}
+    values["finetune"]["unfreeze"] = 2  # as DVC's -S writes it
+    assert load(write(tmp_path / "params.yaml", values)).finetune.unfreeze == "2"
+    values["backbone"] |= {"name": name, "weights": weights}
+    values["finetune"]["unfreeze"] = unfreeze
+    with pytest.raises(UserError) as caught:
+        load(write(tmp_path / "params.yaml", values))
+    assert message in str(caught.value)
+
+
 def test_a_key_given_twice_is_one_line(values: dict[str, Any], tmp_path: Path) -> None:
     path = write(tmp_path / "params.yaml", values)
     path.write_text(path.read_text() + "seed: 7\n")

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
@@ -33,6 +41,7 @@ BACKBONES = (
     *(f"EfficientNetLite{number}" for number in range(3)),
 )
 LITE = "EfficientNetLite"  # not of Keras, so without weights of Keras
+HUB = "hub:"  # before the name of a preset of KerasHub, which has its own weights
 # Of the side of images, in pixels; 32 for all others.
 SMALLEST_IMAGE = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}
 # That they were trained at; 224 for all others.
@@ -118,16 +127,31 @@ class Backbone(Block):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in BACKBONES:
+        if name not in BACKBONES and not re.match(f"{HUB}.", name):
             near = difflib.get_close_matches(name, BACKBONES, n=1, cutoff=0)
             raise ValueError(
-                f"{name!r} is not allowed; did you mean {near[0]}? Known are {', '.join(BACKBONES)}"
+                f"{name!r} is not allowed; did you mean {near[0]}? Known are "
+                f"{', '.join(BACKBONES)}, and presets of KerasHub as {HUB}PRESET"
             )
         return name
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether it is a preset of KerasHub."""
+        return self.name.startswith(HUB)
 
     @model_validator(mode="after")
     def _weights_of_the_name(self) -> "Backbone":
         is_lite = self.name.startswith(LITE)
+        if self.is_hub and self.weights != "preset":
+            raise ValueError(
+                f"weights = {self.weights!r} is not allowed for {self.name}; give preset: its own"
+            )
+        if self.weights == "preset" and not self.is_hub:
+            raise ValueError(
+                f"weights = 'preset' are of names that begin with {HUB}, not of {self.name}; give "
+                "imagenet, package, none, or the path of a file"
+            )
         if self.weights == "package" and not is_lite:
             raise ValueError(
                 f"weights = 'package' are of {LITE}0, 1 and 2, not of {self.name}; give imagenet, "
@@ -213,7 +237,10 @@ class Finetune(Training):
     """The rounds of training with the backbone unfrozen."""
 
     rounds: Count
-    unfreeze: Annotated[str, Field(min_length=1)]
+    # A number becomes text: DVC's -S makes a number of it.
+    unfreeze: Annotated[
+        str, Field(min_length=1), BeforeValidator(lambda x: str(x) if type(x) is int else x)
+    ]
 
 
 class Export(Block):
@@ -264,9 +291,24 @@ class Parameters(Block):
             )
         return self
 
+    @model_validator(mode="after")
+    def _blocks_of_a_preset(self) -> "Parameters":
+        unfreeze = self.finetune.unfreeze
+        counts = unfreeze.isdecimal() and int(unfreeze) > 0
+        if self.backbone.is_hub and not counts and unfreeze != "all":
+            raise ValueError(
+                f"finetune.unfreeze = {unfreeze!r} is not allowed for backbone.name = "
+                f"{self.backbone.name}; give the number of its last blocks to train, or all"
+            )
+        return self
+
     @property
     def backbone_size(self) -> int:
-        """The side of the transfer models' images in pixels: what null means is decided here."""
+        """The side of the transfer models' images in pixels: what null means is decided here.
+
+        Of a preset of KerasHub the most that null means; `hub.description` knows what it was
+        trained at.
+        """
         is_sample = self.fetch.source == "sample"
         own = _SAMPLE_IMAGE if is_sample else OWN_IMAGE.get(self.backbone.name, 224)
         return self.backbone.image_size or own

@@ -71,12 +71,23 @@ def test_the_backend_must_have_the_precision(
         checks.require_backend(given(values, train_cnn__precision="bfloat16"))
 
 
-@pytest.mark.usefixtures("home")
-def test_a_layer_that_the_backbone_lacks_is_refused(values: dict[str, Any]) -> None:
+def test_a_layer_that_the_backbone_lacks_is_refused(home: Path, values: dict[str, Any]) -> None:
+    (home / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
+    (home / "pinned").symlink_to(ROOT / "pinned")
     changes = {"backbone__name": "MobileNetV3Small", "backbone__weights": "none"}
-    checks.require_backend(given(values, **changes, finetune__unfreeze="conv_1"))
+    checks.require(given(values, **changes, finetune__unfreeze="conv_1"))
     with pytest.raises(UserError, match="finetune.unfreeze = 'block99' names no layer"):
-        checks.require_backend(given(values, **changes, finetune__unfreeze="block99"))
+        checks.require(given(values, **changes, finetune__unfreeze="block99"))
+
+
+@pytest.mark.usefixtures("home")
+def test_a_preset_without_keras_hub_is_one_line_with_the_command_that_helps(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keras_hub", None)  # as where it is not installed
+    changes = {"backbone__name": "hub:dinov2_small", "backbone__weights": "preset"}
+    with pytest.raises(UserError, match="not installed; run `make setup HUB=1`"):
+        checks.require(given(values, **changes, finetune__unfreeze="1"))
 
 
 def test_numbers_and_axes_are_ours_whatever_keras_json_says(home: Path) -> None:

@@ -15,6 +15,7 @@ from animals10.reporting.found import Found
 
 HOSTILE = ["<script>document.title='hit'</script>", '" onload="x', "a|b`*_[c](d)", "NA"]
 SCRIPTS = ["猫", "собака", "حصان", "ΑΒΓ", "हाथी", "cane", "ไก่", "נמלה"]
+ABOUT = {"seed": 42, "backbone.name": "EfficientNetLite2"}
 
 
 def make_predictions(classes: int, photos: int, skill: float, seed: int) -> Predictions:
@@ -119,5 +120,5 @@ def draw_examples(what: Found, count: int = 3) -> list[dict[str, object]]:
 
 def page(what: Found, template: str = "report.html.j2") -> str:
     """Render the report with pictures of noise."""
-    shown = report.describe(what) | {"about": {"seed": 42}, "examples": draw_examples(what)}
+    shown = report.describe(what) | {"about": ABOUT, "examples": draw_examples(what)}
     return rendering.render(template, shown)

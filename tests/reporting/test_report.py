@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reporting.drawn import HOSTILE, SCRIPTS, make, page
+from reporting.drawn import ABOUT, HOSTILE, SCRIPTS, make, page
 
 from animals10.evaluation import statistics, tables
 from animals10.reporting import mistakes, rendering, report
@@ -140,7 +140,7 @@ def test_the_most_confident_mistakes_come_first(hostile: Found) -> None:
 
 def test_two_classes_and_no_mistake(tmp_path: Path) -> None:
     found = make(tmp_path, ["cat", "dog"], skill=30)
-    shown = report.describe(found) | {"about": {}, "examples": []}
+    shown = report.describe(found) | {"about": ABOUT, "examples": []}
     text = " ".join(Page(rendering.render("report.html.j2", shown)).words)
     assert "has no test photo wrong" in text
     test = found.predictions[found.predictions["split"] == "test"].reset_index(drop=True)

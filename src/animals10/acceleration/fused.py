@@ -44,7 +44,7 @@ def fuse(model: keras.Model, training: bool = True) -> keras.Model:
     norms = set(folded.values())
 
     def replacement(layer: keras.Layer) -> keras.Layer:
-        if isinstance(layer, keras.Model) and not isinstance(layer, keras.Sequential):
+        if type(layer) is type(model):  # not KerasHub's, which their own classes build
             return fuse(layer, training)
         if layer in folded:
             return FoldedConvolution(layer, folded[layer])

@@ -16,14 +16,16 @@ from animals10.data.names import hidden
 from animals10.errors import UserError
 from animals10.parameters import Parameters
 
-Finders = dict[str, Callable[[], Path | None]]  # by parameter, what finds its file
+# By parameter, what finds its file, or names what it is elsewhere, so that it cannot change.
+Finders = dict[str, Callable[[], Path | str | None]]
+Found = dict[str, Path | str]
 RECORD = Path("data/_stages/check/inputs.json")
 _CACHE = ".inputs.json"  # in the user's project: what each file was when it was last hashed
 
 
 def require(
     params: Parameters, recorded: Collection[str] = (), others: Finders | None = None
-) -> dict[str, Path]:
+) -> Found:
     """Find the files that the parameters name, before any stage loses an output.
 
     Args:
@@ -32,7 +34,8 @@ def require(
         others: by further parameters, what finds their files.
 
     Returns:
-        By parameter, the folder or file of each that names one on this machine.
+        By parameter, the folder or file of each that names one on this machine, or what a finder
+        names elsewhere.
 
     Raises:
         UserError: one does not exist, is no manifest, or lies where a stage would remove it.
@@ -44,7 +47,7 @@ def require(
     }
     found = _find(finders, recorded)
     if "fetch.manifest" in found:
-        manifest.read(found["fetch.manifest"])
+        manifest.read(Path(found["fetch.manifest"]))
     pinned = Path(params.split.pinned)
     if not pinned.is_file():
         raise UserError(
@@ -52,12 +55,13 @@ def require(
             "splits.csv there, or give pinned/none.csv"
         )
     for key, path in {**found, "split.pinned": pinned}.items():
-        _require_own(key, path.resolve())
+        if isinstance(path, Path):
+            _require_own(key, path.resolve())
     return found
 
 
-def _find(finders: Finders, recorded: Collection[str]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _find(finders: Finders, recorded: Collection[str]) -> Found:
+    found: Found = {}
     for key, find in finders.items():
         try:
             if path := find():
@@ -84,6 +88,11 @@ def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
         for key, digest in _read_json(path).items()
         if files.find(then, key) == files.at(now, key)
     }
+
+
+def read_pinned() -> str | None:
+    """Return the commit or version that `backbone.name` was pinned to, if it is a hub's preset."""
+    return _read_json(RECORD).get("backbone.name")
 
 
 def left_behind() -> list[str]:
@@ -119,7 +128,7 @@ def _outputs() -> list[str]:
     ]
 
 
-def digests(inputs: dict[str, Path]) -> dict[str, str]:
+def digests(inputs: Found) -> dict[str, str]:
     """Hash the user's files; those of the size and times that they had before only once.
 
     Args:
@@ -127,7 +136,7 @@ def digests(inputs: dict[str, Path]) -> dict[str, str]:
 
     Returns:
         By parameter, the sha256 of a file, or of a folder's names and sha256s, hidden ones left
-        out.
+        out; or what is named elsewhere.
     """
     cache = files.root() / _CACHE
     known = _read_json(cache)
@@ -139,7 +148,9 @@ def digests(inputs: dict[str, Path]) -> dict[str, str]:
     return result
 
 
-def _digest(path: Path, known: dict[str, Any], now: dict[str, list[Any]]) -> str:
+def _digest(path: Path | str, known: dict[str, Any], now: dict[str, list[Any]]) -> str:
+    if isinstance(path, str):
+        return path
     if path.is_file():
         return _hash([path], known, now)[0]
     names = [entry.name for entry in sources.list_folder(path) if not hidden(entry.name)]

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from animals10.data.names import readable
 from animals10.errors import without_secrets
 from animals10.evaluation.tables import accuracy_interval
-from animals10.parameters import Backbone
+from animals10.parameters import HUB, Backbone
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 _SHOWN = 50  # classes; a table of more is not read
@@ -37,6 +37,8 @@ _WEIGHTS = {
     "imagenet": "Apache 2.0 (Keras Applications; some networks are ports with licences of their "
     "own); trained on ImageNet, whose photos have licences of their own",
     "none": "none are used",
+    "preset": "that of the preset's page; DINOv3's must be passed on with all that is made of its "
+    "weights",
 }
 
 
@@ -47,6 +49,7 @@ def render(
     photos: pd.DataFrame,
     source: str,
     backbone: Backbone,
+    preset: dict[str, str],
 ) -> str:
     """Write the card of a model as Markdown.
 
@@ -57,6 +60,7 @@ def render(
         photos: columns label and split.
         source: `fetch.source`.
         backbone: that of the transfer models.
+        preset: as `provenance.preset` returns it.
     """
     counts = pd.crosstab(photos["label"], photos["split"])
     counts = counts.reindex(columns=["train", "validation", "test"], fill_value=0)
@@ -70,13 +74,19 @@ def render(
         totals=totals,
         described=described,
         licence=licence,
-        backbone=None if about["name"] == "cnn" else backbone.name,
+        backbone=None if about["name"] == "cnn" else _shown(backbone, preset),
+        preset=preset,
         weights=_WEIGHTS.get(
             backbone.weights, "of a file of the user's; not known to this project"
         ),
         rows=_rows(scores, totals),
         **_rounded(figures),
     )
+
+
+def _shown(backbone: Backbone, preset: dict[str, str]) -> str:
+    """Name a backbone, a preset on this machine without the folders above it."""
+    return f"{HUB}{preset['preset']}" if preset else backbone.name
 
 
 def _template() -> Template:

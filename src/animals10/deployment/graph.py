@@ -57,9 +57,23 @@ def convert(model: keras.Model) -> onnx.ModelProto:
         )
     frozen, inputs, outputs, names = loaded
     converted, _ = tf2onnx.from_graph_def(
-        frozen, model.name, inputs, outputs, OPSET, tensors_to_rename=names
+        frozen,
+        model.name,
+        inputs,
+        outputs,
+        OPSET,
+        custom_op_handlers={"Erfc": (_as_erf, [])},
+        tensors_to_rename=names,
     )
     return _tidy(converted)
+
+
+def _as_erf(graph: Any, node: Any, _: str, __: list[Any]) -> None:
+    """Write erfc(x), which Keras's exact GELU becomes and ONNX does not have, as 1 - erf(x)."""
+    erf = graph.make_node("Erf", node.input, dtypes=[graph.get_dtype(node.input[0])])
+    one = graph.make_const(f"{node.name}_one", np.array(1, np.float32))
+    node.type = "Sub"
+    graph.replace_inputs(node, [one.output[0], erf.output[0]])
 
 
 def from_bytes(model: keras.Model) -> keras.Model:

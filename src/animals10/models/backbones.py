@@ -9,6 +9,7 @@ import numpy as np
 
 from animals10.errors import UserError
 from animals10.models import efficientnet_lite
+from animals10.models.hub import network as hub
 
 # What the normalization layer of Keras's ImageNet weights for EfficientNetB0 to B7 holds as its
 # variance: the standard deviations.
@@ -19,9 +20,10 @@ def build(name: str, image_size: int, weights: Path | None = None) -> keras.Mode
     """Build a backbone without its classifier, with its own preprocessing and average pooling.
 
     Args:
-        name: one of `parameters.BACKBONES`.
+        name: one of `parameters.BACKBONES`; any for a preset of KerasHub.
         image_size: side of the input in pixels.
-        weights: a file of no-top weights that Keras loads; None leaves them random.
+        weights: a file of no-top weights that Keras loads, or the folder of a preset, as
+            `weights.provided` returns it; None leaves them random.
 
     Returns:
         A model named `backbone`: RGB 0..255 of shape (n, image_size, image_size, 3) to float32
@@ -30,6 +32,8 @@ def build(name: str, image_size: int, weights: Path | None = None) -> keras.Mode
     Raises:
         UserError: the weights are not this backbone's.
     """
+    if weights and weights.is_dir():
+        return hub.load(weights, image_size)
     backbone = assemble(name, image_size, None)
     if weights:
         try:
@@ -99,11 +103,15 @@ def unfreeze(backbone: keras.Model, first: str) -> None:
 
     Args:
         backbone: changed in place.
-        first: `all`, or the name, or its beginning, of the first layer to train.
+        first: `all`, or the name, or its beginning, of the first layer to train; of a preset of
+            KerasHub the number of its last blocks to train.
 
     Raises:
-        UserError: no layer's name begins so.
+        UserError: no layer's name begins so, or there are no so many blocks.
     """
+    if network := hub.find(backbone):
+        hub.unfreeze(network, first)
+        return
     names = [layer.name for layer in backbone.layers]
     start = next(
         (i for i, name in enumerate(names) if first == "all" or name.startswith(first)), -1

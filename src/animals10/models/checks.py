@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from animals10 import files
 from animals10.data import inputs
 from animals10.errors import UserError, quiet_import
 from animals10.models import weights
+from animals10.models.hub import description, origin
 from animals10.parameters import SMALLEST_IMAGE, Parameters
 
 _BACKENDS = ("tensorflow", "jax")  # of which tests are
@@ -21,22 +22,30 @@ _ALLOWED = {
 }
 
 
-def require(params: Parameters, recorded: Collection[str] = ()) -> dict[str, Path]:
+def require(params: Parameters, recorded: Mapping[str, str] | None = None) -> inputs.Found:
     """Refuse what a later stage could not begin with.
 
     Args:
         params: all of them.
-        recorded: as `inputs.require` takes it.
+        recorded: as `inputs.read_recorded` returns it.
 
     Returns:
         As `inputs.require`.
 
     Raises:
-        UserError: as `require_backend` and `inputs.require`.
+        UserError: as `require_backend` and `inputs.require`; a preset of KerasHub is not
+            supported; or `finetune.unfreeze` names no layer.
     """
     require_backend(params)
-    weights_of = {"backbone.weights": lambda: weights.find(params.backbone)}
-    return inputs.require(params, recorded, weights_of)
+    recorded, name = recorded or {}, params.backbone.name
+    finders: inputs.Finders = {"backbone.weights": lambda: weights.find(params.backbone)}
+    if params.backbone.is_hub:
+        origin.require_installed(name)
+        finders["backbone.name"] = lambda: origin.find(name, recorded.get("backbone.name"))
+    found = inputs.require(params, recorded, finders)
+    if not _was_trained(params):
+        _require_layers(params, found.get("backbone.name"))
+    return found
 
 
 def require_backend(params: Parameters) -> None:
@@ -46,8 +55,8 @@ def require_backend(params: Parameters) -> None:
         params: all of them.
 
     Raises:
-        UserError: Keras's backend is unknown, missing, or lacks the precision; its keras.json is
-            wrong; or `finetune.unfreeze` names no layer.
+        UserError: Keras's backend is unknown, missing, or lacks the precision; or its keras.json is
+            wrong.
     """
     settings, path = _keras_json()
     for key, allowed in _ALLOWED.items():
@@ -71,7 +80,6 @@ def require_backend(params: Parameters) -> None:
             f"train_cnn.precision = 'bfloat16' needs TensorFlow; Keras's backend is {backend!r}: "
             "give float32"
         )
-    _require_layers(params)
 
 
 def _keras_json() -> tuple[dict[str, Any], Path]:
@@ -84,22 +92,36 @@ def _keras_json() -> tuple[dict[str, Any], Path]:
     return settings if isinstance(settings, dict) else {}, path
 
 
-def _require_layers(params: Parameters) -> None:
-    """Unfreeze a backbone without weights, unless dvc.lock says that it was done before."""
+def _require_layers(params: Parameters, preset: Path | str | None) -> None:
+    """Unfreeze a backbone without weights; a preset's is None where it is not here any more."""
     unfreeze, name = params.finetune.unfreeze, params.backbone.name
-    if unfreeze == "all" or _was_trained(unfreeze, name):
+    if params.backbone.is_hub:
+        if preset is None:
+            return
+        parts = [origin.locate(name, preset, file) for file in (origin.CONFIG, origin.CONVERTER)]
+        described = description.read(*parts)
+        side = description.image_size(described, params.backbone.image_size, params.backbone_size)
+    elif unfreeze == "all":
         return
     with quiet_import():
         from animals10.models import backbones  # Keras takes seconds to import
+        from animals10.models.hub import network
 
-    backbone = backbones.build(name, SMALLEST_IMAGE.get(name, 32))
+    if params.backbone.is_hub:
+        backbone = network.build(described, side)
+    else:
+        backbone = backbones.build(name, SMALLEST_IMAGE.get(name, 32))
     backbones.unfreeze(backbone, unfreeze)
 
 
-def _was_trained(unfreeze: str, name: str) -> bool:
+def _was_trained(params: Parameters) -> bool:
+    """Whether dvc.lock says that this was done before."""
     stages = files.own_lock()["stages"]
     then = {
         stage: entry.get("params", {}).get("params.yaml", {}) for stage, entry in stages.items()
     }
+    backbone = then.get("fetch", {}).get("backbone")
     tuned = then.get("finetune", {}).get("finetune", {})
-    return (then.get("embed", {}).get("backbone.name"), tuned.get("unfreeze")) == (name, unfreeze)
+    return (backbone, str(tuned.get("unfreeze"))) == (
+        params.backbone.model_dump(), params.finetune.unfreeze,
+    )  # fmt: skip

@@ -10,12 +10,13 @@ import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 
 from animals10 import files
 from animals10.errors import UserError, quiet_import
+from animals10.models.hub import description, origin
 from animals10.parameters import SMALLEST_IMAGE, Backbone
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOBILENET_V2 = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
 _FILE = "backbone.weights.h5"
+_PRESET = "backbone.preset"  # the folder of one of KerasHub
 
 
 class _Package(NamedTuple):
@@ -56,16 +58,16 @@ def find(backbone: Backbone) -> Path | None:
     """Find the file of weights.
 
     Args:
-        backbone: its name, and its weights: `package`, `imagenet`, `none`, or a path, relative to
-            the user's project.
+        backbone: its name, and its weights: `package`, `imagenet`, `preset`, `none`, or a path,
+            relative to the user's project.
 
     Returns:
-        The file; None for `imagenet` and `none`, which need none here.
+        The file; None for `imagenet`, `preset` and `none`, which need none here.
 
     Raises:
         UserError: there is no such file, or the package's is not the one that is known.
     """
-    if backbone.weights in ("none", "imagenet"):
+    if backbone.weights in ("none", "imagenet", "preset"):
         return None
     if backbone.weights == "package":
         return _installed(_PACKAGES[backbone.name])
@@ -78,16 +80,22 @@ def find(backbone: Backbone) -> Path | None:
     return path
 
 
-def provide(backbone: Backbone, folder: Path) -> None:
-    """Put the weights where DVC keeps them: one file in a folder that is empty for `none`.
+def provide(backbone: Backbone, folder: Path, pinned: str | None = None) -> dict[str, Any]:
+    """Put the weights where DVC keeps them: one file or preset in a folder, none for `none`.
 
     Args:
         backbone: its name and weights.
         folder: emptied first.
+        pinned: commit or version of a hub's preset, as `origin.find` takes it.
+
+    Returns:
+        Of a preset of KerasHub: `preset`, where it comes from, and `sha256`, by file.
 
     Raises:
         UserError: as `find`; the file does not fit the backbone; or the download failed.
     """
+    if backbone.is_hub:
+        return _provide_preset(backbone.name, pinned, folder)
     path = find(backbone)
     if backbone.weights != "none":
         with quiet_import():
@@ -108,10 +116,41 @@ def provide(backbone: Backbone, folder: Path) -> None:
             shutil.copyfile(path, temporary)
     elif backbone.weights == "imagenet":
         files.write_weights(folder / _FILE, _download(backbone.name))
+    return {}
+
+
+def _provide_preset(name: str, pinned: str | None, folder: Path) -> dict[str, Any]:
+    found = origin.find(name, pinned)
+    shutil.rmtree(folder, ignore_errors=True)
+    digests = origin.provide(name, found, folder / _PRESET)
+    return {"preset": found if isinstance(found, str) else found.name, "sha256": digests}
+
+
+def describe(backbone: Backbone, folder: Path, most: int) -> dict[str, Any]:
+    """Say what `backbones.build` needs to know beside the weights.
+
+    Args:
+        backbone: the parameters.
+        folder: where `provide` put the weights.
+        most: `Parameters.backbone_size`.
+
+    Returns:
+        image_size, the side of images in pixels; and name, not of a preset of KerasHub, so that
+        its files alone decide what runs again.
+
+    Raises:
+        UserError: a preset takes no images of this size.
+    """
+    path = provided(folder)
+    if not backbone.is_hub or path is None:
+        return {"image_size": most, "name": backbone.name}
+    preset = description.read(path / origin.CONFIG, path / origin.CONVERTER)
+    side = description.image_size(preset, backbone.image_size, most)
+    return {"image_size": side, "name": "preset"}
 
 
 def provided(folder: Path) -> Path | None:
-    """Return the file that `provide` put into a folder, None for `none`."""
+    """Return the file or preset that was put into a folder, None for `none`."""
     return next(folder.glob("backbone.*"), None)
 
 

@@ -6,12 +6,54 @@ from keras import layers, ops
 from PIL import Image
 
 _OPACITY = 0.65  # of the hottest colour on a photo
+_CELLS = 7  # rows and columns of regions that are covered in turn
+
+
+def draw(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Compute which regions of an image speak for a class, by the way that the model allows.
+
+    Args:
+        model: as the trainings save it.
+        images: RGB 0..255 of the model's own size, uint8 of shape (n, size, size, 3).
+        labels: the class to explain of each, int64 of shape (n,).
+
+    Returns:
+        float32 of shape (n, rows, columns), 0..1: `class_activation_maps`, or `occlusion_maps` of
+        a transformer, which has no spatial layer before its classifier.
+    """
+    pools = _poolings(_inner(model))
+    return (class_activation_maps if pools else occlusion_maps)(model, images, labels)
+
+
+def occlusion_maps(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Compute how improbable a class becomes when a region of an image is covered.
+
+    Regions are covered by the image's mean colour.
+
+    Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014.
+
+    Args:
+        model, images, labels: as for `draw`.
+
+    Returns:
+        float32 of shape (n, 7, 7), 0..1.
+    """
+    edges = np.linspace(0, images.shape[1], _CELLS + 1).round().astype(int)
+    means = images.mean(axis=(1, 2), keepdims=True)
+    heat = np.empty((len(images), _CELLS, _CELLS), np.float32)
+    for row, column in np.ndindex(_CELLS, _CELLS):
+        covered = images.astype("float32")
+        rows, columns = (slice(*edges[each : each + 2]) for each in (row, column))
+        covered[:, rows, columns] = means
+        probabilities = np.asarray(model(covered, training=False))
+        heat[:, row, column] = 1 - probabilities[np.arange(len(labels)), labels]
+    return heat
 
 
 def class_activation_maps(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Compute how probable a class is by each region of an image alone.
 
-    All networks here average their last spatial layer, and classify the average. Without the
+    Convolutional networks average their last spatial layer, and classify the average. Without the
     average, the same layers classify each position. That needs no gradients, for which Keras 3 has
     no call, and marks what the model needs better than Grad-CAM does; a test compares with
     occlusion.
@@ -45,17 +87,20 @@ def split_at_pooling(model: keras.Model) -> tuple[keras.Model, list[keras.Layer]
     Returns:
         A model of images to the last spatial layer, and the layers after the pooling, in order.
     """
-    nested = next((layer for layer in model.layers if layer.name == "backbone"), None)
-    inner = nested or model
-    # The last one: squeeze-and-excitation pools within its blocks too.
-    last = max(
-        number
-        for number, layer in enumerate(inner.layers)
-        if isinstance(layer, layers.GlobalAveragePooling2D)
-    )
-    head = model.get_layer("head").layers if nested else []
+    inner = _inner(model)
+    last = _poolings(inner)[-1]  # squeeze-and-excitation pools within its blocks too
+    head = model.get_layer("head").layers if inner is not model else []
     body = keras.Model(inner.inputs[0], inner.layers[last].input)
     return body, [*inner.layers[last + 1 :], *head]
+
+
+def _inner(model: keras.Model) -> keras.Model:
+    return next((layer for layer in model.layers if layer.name == "backbone"), model)
+
+
+def _poolings(model: keras.Model) -> list[int]:
+    pooling = layers.GlobalAveragePooling2D
+    return [number for number, layer in enumerate(model.layers) if isinstance(layer, pooling)]
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:

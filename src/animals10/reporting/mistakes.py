@@ -77,7 +77,7 @@ def illustrate(
 
 def _maps(name: str, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     model = keras.saving.load_model(Path("models") / f"{name}.keras", safe_mode=True)
-    return heatmaps.class_activation_maps(model, images, labels)
+    return heatmaps.draw(model, images, labels)
 
 
 def picture(image: np.ndarray) -> str:

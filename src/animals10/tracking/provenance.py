@@ -19,6 +19,7 @@ from animals10.files import Lock, md5, outs
 
 SPLITS = "data/_stages/split/splits.csv"
 WEIGHTS = "data/_stages/fetch/weights"
+PRESET = "data/_stages/fetch/preset.json"
 IDENTITY = ("code", "data", "parameters", "weights")  # known before the first training
 _CODE = ("src/", "stages/", "versions.txt")
 _COMPUTING = (
@@ -67,6 +68,20 @@ def identity(lock: Lock) -> dict[str, str]:
         "parameters": _digest(parameters),
         "weights": made.get(WEIGHTS, "unknown"),
     }
+
+
+def preset(folder: Path = Path()) -> dict[str, str]:
+    """Return where the backbone's preset of KerasHub comes from, and the sha256 of each file.
+
+    Returns:
+        `preset`, and `preset_sha256/<file>`; nothing of another backbone.
+    """
+    path = folder / PRESET
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not known:
+        return {}
+    digests = {f"preset_sha256/{file}": digest for file, digest in known["sha256"].items()}
+    return {"preset": known["preset"], **digests}
 
 
 def upstream(lock: Lock, stage: str) -> Lock:

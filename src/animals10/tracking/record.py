@@ -221,7 +221,7 @@ def _begin(stage: str) -> Record:
     plan = provenance.planned()
     identity = provenance.identity(plan)
     names = {"experiment": provenance.experiment(identity), "revision": provenance.revision()}
-    tags = identity | names | provenance.surroundings()
+    tags = identity | names | provenance.preset() | provenance.surroundings()
     return Record(stage, tags, provenance.evaluated(plan) if stage == "evaluate" else "", live=True)
 
 

@@ -102,7 +102,8 @@ def _save(path: Path, out: Path, logged: LoggedModel, run: Run, classes: list[st
     model = keras.saving.load_model(path, safe_mode=True)
     # Of outputs alone: one of inputs would allow one type of numbers and refuse the other.
     outputs = TensorSpec(np.dtype(np.float32), (-1, *model.output_shape[1:]))
-    about = {key: run.data.tags[key] for key in _ORIGIN if key in run.data.tags} | {
+    origin = {k: v for k, v in run.data.tags.items() if k in _ORIGIN or k.startswith("preset")}
+    about = origin | {
         "classes": classes,
         "input": f"RGB, 0..255, uint8 or float32, of shape {(-1, *model.input_shape[1:])}",
         "parameters": model.count_params(),

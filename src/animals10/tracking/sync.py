@@ -94,7 +94,8 @@ def _compare(name: str, revision: str, lock: Lock) -> tuple[dict[str, str], list
     runs = records.search(**{store.PARENT: found.info.run_id}) if found else []
     recorded, made = {run.data.tags.get("output") for run in runs}, files.outs(lock)
     lacking = [stage for stage, path in results.OUTPUTS.items() if made[path] not in recorded]
-    return tags | about, lacking
+    preset = {} if revision else provenance.preset()  # of the workspace alone is it known
+    return tags | about | preset, lacking
 
 
 def changed_stages() -> set[str]:
