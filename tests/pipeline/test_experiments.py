@@ -132,6 +132,7 @@ def test_the_widest_table_fits() -> None:
     assert lines[-1].startswith("  fetch.source = bbb")
 
 
+@pytest.mark.slow
 def test_results_of_earlier_models_are_no_experiments_own(project: Path) -> None:
     """The last test, as it leaves an experiment of one stage alone."""
     shell = shell_in(project)

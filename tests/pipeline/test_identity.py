@@ -70,6 +70,7 @@ def in_a_namespace(script: str, project: Path, folder: Path) -> str:
     return output
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_run_succeeds_after(finished: Path, tmp_path: Path) -> None:
     copy_project(finished, tmp_path / "project")
     output = in_a_namespace(FULL, tmp_path / "project", tmp_path)

@@ -75,6 +75,7 @@ def test_no_temporary_or_queued_run_removes_what_the_user_put_into_data(
     assert own_files(folder) == before
 
 
+@pytest.mark.slow
 def test_photos_and_a_manifest_that_changed_are_read_again(project: tuple[Path, Shell]) -> None:
     folder, shell = project
     params = folder / "params.yaml"
