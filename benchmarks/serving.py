@@ -36,9 +36,8 @@ def request(content: bytes) -> bytes:
     return head.encode() + content
 
 
-def batch_rate(contents: list[bytes], seconds: float) -> float:
+def batch_rate(predictor: Predictor, contents: list[bytes], seconds: float) -> float:
     """Count the images a second that `predict` decodes and predicts."""
-    predictor = Predictor(choosing.find()[0])
 
     def read(content: bytes) -> Callable[[], bytes]:
         return lambda: content
@@ -179,7 +178,8 @@ def main() -> None:
     """Measure, and write the table."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 300.0
     contents = [jpeg(number) for number in range(PHOTOS)]
-    rate = batch_rate(contents, min(10.0, seconds))
+    model = Predictor(choosing.find()[0])
+    rate = batch_rate(model, contents, min(10.0, seconds))
     with serving() as (port, process):
         steady, overload = asyncio.run(measure(port, process, contents, seconds))
     rows = "\n".join(report(rate, steady, overload, seconds))
@@ -187,7 +187,8 @@ def main() -> None:
         "# How much a server bears\n\n"
         f"By `python benchmarks/serving.py {seconds:g}`, revision {revision()[:7]}, on\n"
         f"{surroundings()['machine']}; server and clients share the cores. A request is a JPEG of\n"
-        f"300 x 260 pixels; the model is {choosing.find()[0].stem}.\n\n| | |\n|---|---|\n"
+        f"300 x 260 pixels; the model is {model.path.stem} of {model.size} pixels.\n\n"
+        "| | |\n|---|---|\n"
     )
     Path("benchmarks/serving.md").write_text(text + rows + "\n", encoding="utf-8")
     print(rows)

@@ -95,12 +95,14 @@ def robustness(table: pd.DataFrame, corruption: str) -> str:
         table: columns model, corruption, strength and accuracy.
         corruption: the one to draw.
     """
-    with _chart(f"accuracy under {corruption}", "strength", "accuracy", (2.9, 2.1)) as axes:
+    with _chart(f"accuracy under {corruption}", "strength", "accuracy", (2.9, 2.3)) as axes:
         rows = table[table["corruption"] == corruption]
         for model, curve in rows.groupby("model", sort=False):
             axes.plot(curve["strength"], curve["accuracy"], label=model, **_style(str(model)))
         axes.set(title=corruption, ylim=(0, 1.03), xticks=sorted(set(rows["strength"])))
-        axes.legend(loc="lower left")
+        # Below, since in this small chart a curve may go anywhere.
+        figure = cast("Figure", axes.get_figure(root=True))
+        figure.legend(loc="outside lower center", ncols=3, handlelength=1, columnspacing=1)
         return _svg(axes)
 
 
