@@ -1,17 +1,22 @@
 """How much a server bears: python benchmarks/serving.py [SECONDS].
 
 Server and clients share this machine's cores. 16 clients ask one after another for SECONDS (300),
-then requests arrive at four times that rate for a tenth of the time. Writes benchmarks/serving.md.
+then requests arrive at four times that rate for a tenth of the time. MLflow's server gets the same
+clients for a tenth of the time, so there must be a champion. Writes benchmarks/serving.md.
 """
 
 import asyncio
+import base64
+import json
+import os
+import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +28,8 @@ from animals10 import errors
 from animals10.data.archives import Entry
 from animals10.deployment import choosing, photos
 from animals10.deployment.predictor import Predictor
+from animals10.errors import UserError
+from animals10.tracking import store
 from animals10.tracking.provenance import revision, surroundings
 
 CLIENTS, OVERLOAD, PHOTOS = 16, 4, 64
@@ -30,10 +37,16 @@ DEADLINE = 10.0  # seconds, the server's own
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def request(content: bytes) -> bytes:
-    """Write a request whose body is a photo."""
-    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n"
-    return head.encode() + content
+def request(content: bytes, path: str = "/predict", kind: str = "image/jpeg") -> bytes:
+    """Write a request with a body."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+def mlflow_request(content: bytes) -> bytes:
+    """Write a request to MLflow's server."""
+    records = {"dataframe_records": [{"image": base64.b64encode(content).decode()}]}
+    return request(json.dumps(records).encode(), "/invocations", "application/json")
 
 
 def batch_rate(predictor: Predictor, contents: list[bytes], seconds: float) -> float:
@@ -74,13 +87,13 @@ class Load:
 class Clients:
     """Connections that are kept, and what comes over them."""
 
-    def __init__(self, port: int, contents: list[bytes]) -> None:
-        self._port, self._requests = port, [request(content) for content in contents]
+    def __init__(self, port: int, requests: list[bytes]) -> None:
+        self._port, self._requests = port, requests
         self._free: list[Connection] = []
         self.load = Load()
 
     async def ask(self, number: int) -> None:
-        """Send a photo over a connection that is free, or a new one."""
+        """Send a request over a connection that is free, or a new one."""
         begin, status = time.perf_counter(), 0
         try:
             while self._free and self._free[-1][0].at_eof():
@@ -143,9 +156,39 @@ def serving() -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
+@contextmanager
+def mlflow_serving() -> Iterator[int]:
+    """Start MLflow's server of the champion; yield its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
+    command += ["--model-uri", "models:/animals10@champion", "--port", str(port)]
+    found = {"MLFLOW_TRACKING_URI": store.locate()[0]}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=os.environ | found, stdout=quiet, stderr=quiet) as process:
+        try:
+            while process.poll() is None:
+                time.sleep(0.5)
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+            else:
+                raise UserError("MLflow serves no champion; see docs/champion.md")
+            yield port
+        finally:
+            process.terminate()
+
+
+async def measure_mlflow(port: int, contents: list[bytes], seconds: float) -> Load:
+    """Load MLflow's server."""
+    warm, steady = (Clients(port, list(map(mlflow_request, contents))) for _ in range(2))
+    await warm.one_after_another(2)
+    await steady.one_after_another(seconds)
+    return steady.load
+
+
 async def measure(port: int, process: int, contents: list[bytes], seconds: float) -> list[Load]:
     """Load the server in both ways."""
-    warm, steady, overload = (Clients(port, contents) for _ in range(3))
+    warm, steady, overload = (Clients(port, list(map(request, contents))) for _ in range(3))
     await warm.one_after_another(2)
     watching = asyncio.create_task(steady.watch(process))
     await steady.one_after_another(seconds)
@@ -174,6 +217,15 @@ def report(rate: float, steady: Load, overload: Load, seconds: float) -> Iterato
     yield f"| 200, longest, of {DEADLINE:g} s allowed | {longest:.2f} s |"
 
 
+def report_mlflow(load: Load, seconds: float) -> str:
+    """Return the row of MLflow's server."""
+    rate, slow = load.counts[200] / seconds, 1000 * load.p99(200)
+    return (
+        f"| `mlflow models serve`, the same clients and model, {seconds:g} s | {rate:.0f} "
+        f"requests/s, 99th percentile {slow:.0f} ms, {dict(load.counts)} |"
+    )
+
+
 def main() -> None:
     """Measure, and write the table."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 300.0
@@ -182,7 +234,11 @@ def main() -> None:
     rate = batch_rate(model, contents, min(10.0, seconds))
     with serving() as (port, process):
         steady, overload = asyncio.run(measure(port, process, contents, seconds))
-    rows = "\n".join(report(rate, steady, overload, seconds))
+    with mlflow_serving() as port:
+        other = asyncio.run(measure_mlflow(port, contents, seconds / 10))
+    rows = "\n".join(
+        [*report(rate, steady, overload, seconds), report_mlflow(other, seconds / 10)]
+    )
     text = (
         "# How much a server bears\n\n"
         f"By `python benchmarks/serving.py {seconds:g}`, revision {revision()[:7]}, on\n"
