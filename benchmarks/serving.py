@@ -236,9 +236,7 @@ def main() -> None:
         steady, overload = asyncio.run(measure(port, process, contents, seconds))
     with mlflow_serving() as port:
         other = asyncio.run(measure_mlflow(port, contents, seconds / 10))
-    rows = "\n".join(
-        [*report(rate, steady, overload, seconds), report_mlflow(other, seconds / 10)]
-    )
+    rows = "\n".join([*report(rate, steady, overload, seconds), report_mlflow(other, seconds / 10)])
     text = (
         "# How much a server bears\n\n"
         f"By `python benchmarks/serving.py {seconds:g}`, revision {revision()[:7]}, on\n"

@@ -82,3 +82,15 @@ def test_colours_of_an_overlay_are_of_the_map_alone() -> None:
     warm = overlay(image, heat)
     assert (warm[:4, :4] != cold[:4, :4]).any()
     assert (warm[16:, 16:] == cold[16:, 16:]).all()
+
+
+@pytest.mark.parametrize("grey", [0, 128, 200, 255])
+def test_the_hotter_a_region_the_lighter_it_is(grey: int) -> None:
+    heat = np.linspace(0, 1, 32, dtype=np.float32)[None].repeat(32, axis=0)
+    shown = overlay(np.full((32, 32, 3), grey, np.uint8), heat)
+    lightness = shown[0].astype(int) @ [
+        213,
+        715,
+        72,
+    ]  # of sRGB's red, green and blue, in tenths of %
+    assert (np.diff(lightness) > 0).all()

@@ -138,6 +138,34 @@ def test_the_most_confident_mistakes_come_first(hostile: Found) -> None:
     assert (np.diff(test["cnn_probability"][rows]) <= 0).all()
 
 
+def test_of_mistakes_that_look_alike_one_is_shown(hostile: Found) -> None:
+    test = hostile.predictions[hostile.predictions["split"] == "test"].reset_index(drop=True)
+    alike = test.assign(group="one")
+    assert list(mistakes.pick(alike, "cnn")) == [mistakes.pick(test, "cnn")[0]]
+
+
+def test_photos_like_those_of_other_splits_are_in_the_verdict(hostile: Found) -> None:
+    scores = {
+        name: {**of_splits, "test_without_duplicates": {"accuracy": 0.125}}
+        for name, of_splits in hostile.scores.items()
+    }
+    found = hostile._replace(scores=scores)
+    assert "7 of them like photos in other splits" in report.describe(found)["verdict"]
+    words = " ".join(" ".join(Page(page(found)).words).split())
+    assert "without these photos: cnn 0.125, frozen 0.125" in words
+    apart = hostile._replace(counts={**hostile.counts, "test_duplicates": 0})
+    assert "which no model saw" in report.describe(apart)["verdict"]
+
+
+def test_classes_without_test_photos_come_last_and_have_no_figures(tmp_path: Path) -> None:
+    found = make(tmp_path, ["cat", "dog", "hen"])
+    for each in found.reports.values():
+        each["test"]["classes"]["cat"] |= {"support": 0, "f1-score": 0.0}
+    last = report.describe(found)["classes"][-1]
+    assert (last["name"], last["recall"], set(last["f1"].values())) == ("cat", None, {None})
+    assert "| cat | 0 |" not in page(found, "report.md.j2")
+
+
 def test_two_classes_and_no_mistake(tmp_path: Path) -> None:
     found = make(tmp_path, ["cat", "dog"], skill=30)
     shown = report.describe(found) | {"about": ABOUT, "examples": []}

@@ -37,6 +37,9 @@ _STYLE: dict[str, Any] = {
     "xtick.color": _INK,
     "ytick.color": _INK,
 }
+_FEWEST = 5  # photos of a bin of confidence
+# Of the second curve of a model: its marker, hollow, tells it from other models' without colours.
+_DASHED = {"linestyle": "--", "markerfacecolor": "none"}
 
 
 def learning_curves(histories: dict[str, pd.DataFrame], what: str, label: str) -> str:
@@ -53,22 +56,23 @@ def learning_curves(histories: dict[str, pd.DataFrame], what: str, label: str) -
         for model, table in histories.items():
             style = _style(model, len(table))
             axes.plot(table["epoch"], table[f"val_{what}"], label=model, **style)
-            axes.plot(table["epoch"], table[what], "--", color=style["color"], alpha=0.7)
+            axes.plot(table["epoch"], table[what], **style | _DASHED)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
         return _svg(axes)
 
 
 def calibration(curves: dict[str, pd.DataFrame]) -> str:
-    """Draw accuracy against confidence.
+    """Draw accuracy against confidence, where there are enough photos for it to mean something.
 
     Args:
-        curves: by model, columns confidence and accuracy.
+        curves: by model, columns confidence, accuracy and photos.
     """
     with _chart("accuracy against confidence", "confidence", "accuracy") as axes:
         axes.plot([0, 1], [0, 1], ":", color=_INK, label="calibrated")
         for model, table in curves.items():
-            axes.plot(table["confidence"], table["accuracy"], label=model, **_style(model))
+            enough = table[table["photos"] >= _FEWEST]
+            axes.plot(enough["confidence"], enough["accuracy"], label=model, **_style(model))
         axes.legend()
         return _svg(axes)
 
@@ -83,7 +87,7 @@ def thresholds(curves: dict[str, pd.DataFrame]) -> str:
         for model, table in curves.items():
             style = _style(model, len(table))
             axes.plot(table["threshold"], table["accuracy"], label=model, **style)
-            axes.plot(table["threshold"], table["coverage"], "--", color=style["color"], alpha=0.7)
+            axes.plot(table["threshold"], table["coverage"], **style | _DASHED)
         axes.legend()
         return _svg(axes)
 

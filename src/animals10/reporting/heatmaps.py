@@ -5,7 +5,8 @@ import numpy as np
 from keras import layers, ops
 from PIL import Image
 
-_OPACITY = 0.65  # of the hottest colour on a photo
+_DIMMED, _OPACITY = 0.5, 0.7  # brightness of the photo, and of the hottest colour on it
+_HOT = 255, 221, 64  # yellow, lighter than all that is dimmed
 _CELLS = 7  # rows and columns of regions that are covered in turn
 
 
@@ -104,7 +105,9 @@ def _poolings(model: keras.Model) -> list[int]:
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lay a heat map over the photo in grey, so that colours are of the map alone.
+    """Light up the hot regions of the photo in grey, so that colours are of the map alone.
+
+    The photo is dimmed first: so lightness rises with the heat, whatever is below.
 
     Args:
         image: uint8 RGB of shape (size, size, 3).
@@ -113,14 +116,12 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     Returns:
         uint8 RGB of shape (size, size, 3).
     """
-    from matplotlib import colormaps  # here, since it takes a while to import
-
     # Between its lowest and highest value: an unsure model's map is as legible as a sure one's.
     heat = (heat - heat.min()) / max(np.ptp(heat), 1e-9)
     photo = Image.fromarray(image)
     grey = np.asarray(photo.convert("L").convert("RGB"), "float32")
     smooth = Image.fromarray(heat.astype("float32")).resize(photo.size, Image.Resampling.BILINEAR)
     weight = np.clip(np.asarray(smooth), 0, 1)
-    colours = 255 * colormaps["inferno"](weight)[..., :3]  # its lightness rises with the heat
-    mixed = grey + _OPACITY * weight[..., None] * (colours - grey)
+    mixed = _DIMMED * grey
+    mixed += _OPACITY * weight[..., None] * (np.array(_HOT) - mixed)
     return np.round(mixed).astype(np.uint8)

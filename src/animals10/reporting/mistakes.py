@@ -22,7 +22,8 @@ _SIDE = 160  # pixels of a picture on the page
 def pick(test: pd.DataFrame, model: str) -> np.ndarray:
     """Return the rows of a model's most confident mistakes, at most 12, the most confident first.
 
-    Of a model without mistakes, those of which it is least sure, the least sure first.
+    Of near-duplicates only one is taken. Of a model without mistakes, those of which it is least
+    sure, the least sure first.
 
     Args:
         test: the table of predictions, of test photos alone.
@@ -30,9 +31,12 @@ def pick(test: pd.DataFrame, model: str) -> np.ndarray:
     """
     confidence = predictions.confidence(test, model)
     wrong = np.flatnonzero((test[model] != test["label"]).to_numpy())
-    if not len(wrong):
-        return np.argsort(confidence, kind="stable")[:_SHOWN]
-    return wrong[np.argsort(-confidence[wrong], kind="stable")][:_SHOWN]
+    if len(wrong):
+        order = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    else:
+        order = np.argsort(confidence, kind="stable")
+    _, first = np.unique(test["group"].to_numpy()[order], return_index=True)
+    return order[np.sort(first)][:_SHOWN]
 
 
 def illustrate(

@@ -46,6 +46,9 @@ def describe(found: Found) -> dict[str, Any]:
         "mistakes": int((~right[best]).sum()),
         "photos": len(test),
         "data": _data(found),
+        "without_leaks": {
+            name: found.scores[name].get("test_without_duplicates") for name in files.NETWORKS
+        },
         "robustness": _robustness(found.robustness),
         "thresholds": _thresholds(test, best, right[best]),
         "digests": found.digests,
@@ -96,9 +99,11 @@ def _verdict(
         rendering.percent(other),
         rendering.percent(compared[first]["validation"]),
     )
+    leaks = found.counts["test_duplicates"]
+    seen = f"{leaks:,} of them like photos in other splits" if leaks else "which no model saw"
     return (
         f"{first} is the best model on validation ({best} right); of {len(right[first]):,} test "
-        f"photos, which no model saw, it has {own} right (95 % interval {bounds}), which is "
+        f"photos, {seen}, it has {own} right (95 % interval {bounds}), which is "
         f"{relation} {second}, the next best ({others}, {rendering.p_value(p)})."
     )
 
@@ -117,26 +122,27 @@ def _tests(right: dict[str, np.ndarray]) -> list[dict[str, Any]]:
 
 
 def _classes(found: Found, best: str) -> list[dict[str, Any]]:
-    """Return a row per class, the one with the lowest F1 score first."""
+    """Return a row per class, the lowest F1 score first, and last those without test photos."""
     training = found.images[found.images["split"] == "train"].set_index("label")["images"]
     rows = []
     for name in found.classes:
         of_model = {
             model: found.reports[model]["test"]["classes"][name] for model in files.NETWORKS
         }
-        scores = {model: each["f1-score"] for model, each in of_model.items()}
         own = of_model[best]
+        some = own["support"] > 0  # without test photos nothing is known
+        scores = {model: each["f1-score"] if some else None for model, each in of_model.items()}
         rows.append(
             {
                 "name": name,
                 "training": int(training.get(name, 0)),
                 "test": int(own["support"]),
-                "precision": own["precision"],
-                "recall": own["recall"],
+                "precision": own["precision"] if some else None,
+                "recall": own["recall"] if some else None,
                 "f1": scores,
             }
         )
-    return sorted(rows, key=lambda row: (row["f1"][best], row["name"]))
+    return sorted(rows, key=lambda row: (not row["test"], row["f1"][best], row["name"]))
 
 
 def _pairs(test: pd.DataFrame, best: str) -> list[dict[str, Any]]:
@@ -161,11 +167,12 @@ def _data(found: Found) -> dict[str, Any]:
 
 def _robustness(table: pd.DataFrame) -> dict[str, Any]:
     """Return a row per model and corruption, with the accuracy at each strength."""
-    strengths = sorted(set(table["strength"]))
+    strengths, kinds = sorted(set(table["strength"])), [*dict.fromkeys(table["corruption"])]
     rows = [
         {"model": model, "corruption": kind, "accuracies": curve["accuracy"].tolist()}
         for (model, kind), curve in table.groupby(["model", "corruption"], sort=False)
     ]
+    rows.sort(key=lambda row: kinds.index(row["corruption"]))  # models below each other
     return {
         "photos": int(table["photos"].iloc[0]),
         "short": table["model"].nunique() == 1,
