@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from animals10.models import backbones, networks
-from animals10.models.hub import network
+from animals10.models.hub import network, origin
 from animals10.models.hub.description import Description
 from animals10.tracking import provenance
 from animals10.training import execution
@@ -134,6 +134,7 @@ def table(batch: int) -> list[str]:
 def main() -> None:
     """Measure, and write the table; another batch size than 32 only prints it."""
     batch = int(sys.argv[1]) if len(sys.argv) > 1 else 32
+    origin.require_installed(BACKBONES["DINOv2-S/14"].preset)
     execution.seed_everything(1)
     lines = table(batch)
     if batch == 32:

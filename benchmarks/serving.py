@@ -241,7 +241,7 @@ def main() -> None:
         "# How much a server bears\n\n"
         f"By `python benchmarks/serving.py {seconds:g}`, revision {revision()[:7]}, on\n"
         f"{surroundings()['machine']}; server and clients share the cores. A request is a JPEG of\n"
-        f"300 x 260 pixels; the model is {model.path.stem} of {model.size} pixels.\n\n"
+        f"300 x 260 pixels; the model takes {model.size} pixels.\n\n"
         "| | |\n|---|---|\n"
     )
     Path("benchmarks/serving.md").write_text(text + rows + "\n", encoding="utf-8")

@@ -52,12 +52,17 @@ def page(server: Server, browser: Browser) -> Iterator[Page]:
         opened, asked = context.new_page(), list[str]()
         opened.set_default_timeout(PATIENCE)
         opened.on("request", lambda request: asked.append(request.url))
-        opened.goto(server.url)
-        expect(opened.locator("#about")).to_contain_text("By the model", timeout=PATIENCE)
+        visit(opened, server)
         yield opened
         here = (server.url, "data:", "blob:")
         assert asked
         assert not [url for url in asked if not url.startswith(here)]
+
+
+def visit(page: Page, server: Server) -> None:
+    """Open the page, and wait until it is alive: a click before that is lost."""
+    page.goto(server.url)
+    expect(page.locator("#about")).to_contain_text("By the model", timeout=PATIENCE)
 
 
 def rows(page: Page, count: int) -> list[str]:
@@ -148,7 +153,7 @@ def test_nothing_is_cut_off_in_any_light(
     size = {"width": width, "height": 900}
     with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = context.new_page()
-        page.goto(server.url)
+        visit(page, server)
         page.locator("#examples button").nth(5).click(timeout=PATIENCE)
         rows(page, 1)
         page.get_by_text("The model's card").click()
