@@ -14,10 +14,11 @@ from animals10.models import checks
 
 
 def main() -> None:
-    """Write data/_stages/check/inputs.json."""
+    """Write what the inputs are, and what names on hubs meant."""
     params = parameters.load()
     recorded = inputs.read_recorded(inputs.RECORD, params)
-    found = checks.require(params, recorded)
+    pins = inputs.read_json(inputs.PINS)
+    found = checks.require(params, recorded, pins)
     if old := inputs.left_behind():
         print(
             "dvc.lock is of an earlier version of this pipeline, so that all stages run anew; "
@@ -25,6 +26,9 @@ def main() -> None:
         )
     for key in sorted(recorded.keys() - found.keys()):
         print(f"what {key} names is not here; what was read of it before is kept")
+    if isinstance(preset := found.get("backbone.name"), str):
+        pins[params.backbone.name] = preset
+    files.write_json(inputs.PINS, pins)
     files.write_json(inputs.RECORD, recorded | inputs.digests(found))
 
 

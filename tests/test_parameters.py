@@ -37,6 +37,7 @@ def test_an_exponent_without_a_dot_is_a_number(values: dict[str, Any], tmp_path:
         ("fetch", 3, "fetch = 3 is not allowed: should be a block of keys"),
         ("train_cnn.filters", [8], "must have the same length, one per block"),
         ("backbone.name", "EfficientNetB9", "is not allowed; did you mean EfficientNetB"),
+        ("backbone.name", "dinov2_small", "of KerasHub, say hub:dinov2_small"),
         ("split.test", 0.8, "must leave at least 0.1 for training"),
         ("finetune.lrr", 1, "unknown key finetune.lrr; did you mean finetune.lr?"),
         ("sede", 1, "unknown key sede; did you mean seed?"),

@@ -54,7 +54,8 @@ def _params(_: Namespace) -> Iterable[str]:
 
     _require_repository()
     params = parameters.load()
-    checks.require(params, inputs.read_recorded(inputs.RECORD, params))
+    recorded = inputs.read_recorded(inputs.RECORD, params)
+    checks.require(params, recorded, inputs.read_json(inputs.PINS))
     return ["params.yaml is valid"]
 
 

@@ -139,6 +139,12 @@ def file_md5(path: Path) -> str:
         return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
+def sha256(path: Path) -> str:
+    """Hash a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def md5(content: bytes) -> str:
     """Return the digest that DVC keeps of a file in dvc.lock; not for security."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -128,10 +128,11 @@ class Backbone(Block):
     @classmethod
     def _known(cls, name: str) -> str:
         if name not in BACKBONES and not re.match(f"{HUB}.", name):
-            near = difflib.get_close_matches(name, BACKBONES, n=1, cutoff=0)
+            near = difflib.get_close_matches(name, BACKBONES, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]}? " if near else ""
             raise ValueError(
-                f"{name!r} is not allowed; did you mean {near[0]}? Known are "
-                f"{', '.join(BACKBONES)}, and presets of KerasHub as {HUB}PRESET"
+                f"{name!r} is not allowed; {hint}known are {', '.join(BACKBONES)}; of KerasHub, "
+                f"say {HUB}dinov2_small"
             )
         return name
 

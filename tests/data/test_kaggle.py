@@ -1,14 +1,12 @@
-"""The source `kaggle`, with a server in Kaggle's place that kagglehub knows as its test one."""
+"""The source `kaggle`, with a server in Kaggle's place."""
 
-import http.server
 import json
-import logging
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from data import kaggle_server
 
 from animals10.data import sources
 from animals10.errors import UserError
@@ -19,7 +17,7 @@ FETCH = Fetch(
 )
 
 
-class Kaggle(http.server.BaseHTTPRequestHandler):
+class Kaggle(kaggle_server.Handler):
     """Answers what kagglehub asks to download a data set without an account."""
 
     archive = b""
@@ -28,12 +26,7 @@ class Kaggle(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         if self.path.endswith("/GetDataset"):
-            body = json.dumps({"currentVersionNumber": 2}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(json.dumps({"currentVersionNumber": 2}).encode(), "application/json")
         else:
             self.do_GET()
 
@@ -47,9 +40,6 @@ class Kaggle(http.server.BaseHTTPRequestHandler):
         self.wfile.write(self.archive[:end])
         self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
-
 
 @pytest.fixture
 def kaggle(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Kaggle]]:
@@ -59,18 +49,9 @@ def kaggle(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Kaggl
             archive.write(photo, Path("raw-img") / photo.relative_to(photos))
         archive.writestr("translate.py", "translate = {}")
     Kaggle.archive, Kaggle.cuts = path.read_bytes(), 0
-    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "TEST")  # http://localhost:7777
-    monkeypatch.setenv("KAGGLEHUB_CACHE", str(photos.parent / "cache"))
     monkeypatch.setattr("time.sleep", lambda _: None)
-    logging.getLogger("kagglehub").setLevel(logging.ERROR)
-    try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 7777), Kaggle)
-    except OSError:
-        pytest.skip("port 7777 is taken")
-    with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with kaggle_server.serve(Kaggle, photos.parent / "cache", monkeypatch):
         yield Kaggle
-        server.shutdown()
 
 
 def names() -> set[str]:

@@ -20,6 +20,7 @@ from animals10.parameters import Parameters
 Finders = dict[str, Callable[[], Path | str | None]]
 Found = dict[str, Path | str]
 RECORD = Path("data/_stages/check/inputs.json")
+PINS = Path("data/_stages/check/pins.json")  # of each name on a hub that was used: what it meant
 _CACHE = ".inputs.json"  # in the user's project: what each file was when it was last hashed
 
 
@@ -85,14 +86,14 @@ def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
     now = params.model_dump()
     return {
         key: digest
-        for key, digest in _read_json(path).items()
+        for key, digest in read_json(path).items()
         if files.find(then, key) == files.at(now, key)
     }
 
 
 def read_pinned() -> str | None:
     """Return the commit or version that `backbone.name` was pinned to, if it is a hub's preset."""
-    return _read_json(RECORD).get("backbone.name")
+    return read_json(RECORD).get("backbone.name")
 
 
 def left_behind() -> list[str]:
@@ -139,7 +140,7 @@ def digests(inputs: Found) -> dict[str, str]:
         out; or what is named elsewhere.
     """
     cache = files.root() / _CACHE
-    known = _read_json(cache)
+    known = read_json(cache)
     now: dict[str, list[Any]] = {}
     result = {key: _digest(path, known, now) for key, path in sorted(inputs.items())}
     if now != known:
@@ -188,7 +189,8 @@ def _sha256(name: str) -> str:
     return ""
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object that an earlier run wrote; empty where there is none."""
     with suppress(OSError, ValueError):
         content = json.loads(path.read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else {}

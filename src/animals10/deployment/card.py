@@ -37,8 +37,7 @@ _WEIGHTS = {
     "imagenet": "Apache 2.0 (Keras Applications; some networks are ports with licences of their "
     "own); trained on ImageNet, whose photos have licences of their own",
     "none": "none are used",
-    "preset": "that of the preset's page; DINOv3's must be passed on with all that is made of its "
-    "weights",
+    "preset": "that of the preset's page",
 }
 
 
@@ -76,9 +75,7 @@ def render(
         licence=licence,
         backbone=None if about["name"] == "cnn" else _shown(backbone, preset),
         preset=preset,
-        weights=_WEIGHTS.get(
-            backbone.weights, "of a file of the user's; not known to this project"
-        ),
+        weights=_licence(backbone, preset),
         rows=_rows(scores, totals),
         **_rounded(figures),
     )
@@ -87,6 +84,13 @@ def render(
 def _shown(backbone: Backbone, preset: dict[str, str]) -> str:
     """Name a backbone, a preset on this machine without the folders above it."""
     return f"{HUB}{preset['preset']}" if preset else backbone.name
+
+
+def _licence(backbone: Backbone, preset: dict[str, str]) -> str:
+    known = _WEIGHTS.get(backbone.weights, "of a file of the user's; not known to this project")
+    if preset.get("preset_network") == "DINOV3Backbone":
+        return f"{known}; DINOv3's must be passed on with all that is made of its weights"
+    return known
 
 
 def _template() -> Template:

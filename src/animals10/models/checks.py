@@ -21,30 +21,38 @@ _ALLOWED = {
     "image_data_format": ("channels_last", "channels_first"),
 }
 
+_PRESET = files.STAGES / "fetch/preset.json"
 
-def require(params: Parameters, recorded: Mapping[str, str] | None = None) -> inputs.Found:
+
+def require(
+    params: Parameters,
+    recorded: Mapping[str, str] | None = None,
+    pins: Mapping[str, str] | None = None,
+) -> inputs.Found:
     """Refuse what a later stage could not begin with.
 
     Args:
         params: all of them.
         recorded: as `inputs.read_recorded` returns it.
+        pins: by `backbone.name`, the commit or version of a hub that it means.
 
     Returns:
         As `inputs.require`.
 
     Raises:
         UserError: as `require_backend` and `inputs.require`; a preset of KerasHub is not
-            supported; or `finetune.unfreeze` names no layer.
+            supported or not whole; or `finetune.unfreeze` names no layer.
     """
     require_backend(params)
-    recorded, name = recorded or {}, params.backbone.name
+    recorded, pins, name = recorded or {}, pins or {}, params.backbone.name
     finders: inputs.Finders = {"backbone.weights": lambda: weights.find(params.backbone)}
     if params.backbone.is_hub:
         origin.require_installed(name)
-        finders["backbone.name"] = lambda: origin.find(name, recorded.get("backbone.name"))
+        finders["backbone.name"] = lambda: origin.find(name, pins.get(name))
     found = inputs.require(params, recorded, finders)
-    if not _was_trained(params):
-        _require_layers(params, found.get("backbone.name"))
+    preset = found.get("backbone.name")
+    if not _was_trained(params) or (isinstance(preset, Path) and _was_changed(name, preset)):
+        _require_layers(params, preset)
     return found
 
 
@@ -98,8 +106,8 @@ def _require_layers(params: Parameters, preset: Path | str | None) -> None:
     if params.backbone.is_hub:
         if preset is None:
             return
-        parts = [origin.locate(name, preset, file) for file in (origin.CONFIG, origin.CONVERTER)]
-        described = description.read(*parts)
+        config, converter, _ = paths = origin.collect(name, preset)
+        described = description.read(config, converter)
         side = description.image_size(described, params.backbone.image_size, params.backbone_size)
     elif unfreeze == "all":
         return
@@ -108,10 +116,16 @@ def _require_layers(params: Parameters, preset: Path | str | None) -> None:
         from animals10.models.hub import network
 
     if params.backbone.is_hub:
-        backbone = network.build(described, side)
+        backbone = network.load(paths[0].parent, side)
     else:
         backbone = backbones.build(name, SMALLEST_IMAGE.get(name, 32))
     backbones.unfreeze(backbone, unfreeze)
+
+
+def _was_changed(name: str, preset: Path) -> bool:
+    """Whether a preset's folder has other files than fetch found there."""
+    then = inputs.read_json(_PRESET).get("sha256")
+    return then != {path.name: files.sha256(path) for path in origin.collect(name, preset)}
 
 
 def _was_trained(params: Parameters) -> bool:

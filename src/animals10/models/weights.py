@@ -89,7 +89,8 @@ def provide(backbone: Backbone, folder: Path, pinned: str | None = None) -> dict
         pinned: commit or version of a hub's preset, as `origin.find` takes it.
 
     Returns:
-        Of a preset of KerasHub: `preset`, where it comes from, and `sha256`, by file.
+        Of a preset of KerasHub: `preset`, where it comes from, `network`, its class there, and
+        `sha256`, by file.
 
     Raises:
         UserError: as `find`; the file does not fit the backbone; or the download failed.
@@ -121,9 +122,18 @@ def provide(backbone: Backbone, folder: Path, pinned: str | None = None) -> dict
 
 def _provide_preset(name: str, pinned: str | None, folder: Path) -> dict[str, Any]:
     found = origin.find(name, pinned)
+    config, converter, _ = paths = origin.collect(name, found)
+    network = description.read(config, converter).name
     shutil.rmtree(folder, ignore_errors=True)
-    digests = origin.provide(name, found, folder / _PRESET)
-    return {"preset": found if isinstance(found, str) else found.name, "sha256": digests}
+    copies = [folder / _PRESET / path.name for path in paths]
+    for path, copy in zip(paths, copies, strict=True):
+        with files.replacing(copy) as temporary:
+            shutil.copyfile(path, temporary)
+    return {
+        "preset": found if isinstance(found, str) else found.name,
+        "network": network,
+        "sha256": {copy.name: files.sha256(copy) for copy in copies},
+    }
 
 
 def describe(backbone: Backbone, folder: Path, most: int) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What the stages before the report found, as read from their files."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +50,7 @@ def read(folder: Path = Path()) -> Found:
             name: pd.read_csv(folder / f"plots/history/{name}.csv") for name in files.NETWORKS
         },
         robustness=pd.read_csv(folder / "plots/robustness.csv"),
-        digests={path.name: _sha256(path) for path in (*paths.values(), splits)},
+        digests={path.name: files.sha256(path) for path in (*paths.values(), splits)},
         sizes={name: path.stat().st_size for name, path in paths.items()},
         versions=(folder / "versions.txt").read_text(encoding="utf-8").split(),
     )
@@ -63,8 +62,3 @@ def _json(path: Path) -> Any:
 
 def _text(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype="str", keep_default_na=False)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

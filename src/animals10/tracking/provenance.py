@@ -74,14 +74,14 @@ def preset(folder: Path = Path()) -> dict[str, str]:
     """Return where the backbone's preset of KerasHub comes from, and the sha256 of each file.
 
     Returns:
-        `preset`, and `preset_sha256/<file>`; nothing of another backbone.
+        `preset`, `preset_network` and `preset_sha256/<file>`; nothing of another backbone.
     """
     path = folder / PRESET
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if not known:
         return {}
     digests = {f"preset_sha256/{file}": digest for file, digest in known["sha256"].items()}
-    return {"preset": known["preset"], **digests}
+    return {"preset": known["preset"], "preset_network": known["network"], **digests}
 
 
 def upstream(lock: Lock, stage: str) -> Lock:

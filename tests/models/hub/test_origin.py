@@ -1,10 +1,8 @@
 """Where a preset comes from, what it is pinned to, and what is refused of it."""
 
-import http.server
 import json
-import logging
+import runpy
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT
+from data import kaggle_server
 from huggingface_hub import constants
 from models.hub import hugging_face, presets
 from models.hub.hugging_face import Server
@@ -21,7 +20,7 @@ from animals10.data import inputs
 from animals10.errors import UserError
 from animals10.models import checks, weights
 from animals10.models.hub import description, origin
-from animals10.models.hub.origin import CONFIG, CONVERTER, FILES
+from animals10.models.hub.origin import CONFIG, CONVERTER, FILES, WEIGHTS
 from animals10.parameters import Backbone, Parameters
 
 pytest.importorskip("keras_hub", reason="needs KerasHub: make setup HUB=1")
@@ -68,6 +67,38 @@ def test_a_folder_is_checked_before_any_work_and_read_again_when_it_changes(
         checks.require(given(values, str(preset), image_size=60))
 
 
+@pytest.mark.usefixtures("project")
+def test_damaged_weights_are_refused_before_any_work(values: dict[str, Any], preset: Path) -> None:
+    path = preset / WEIGHTS
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=f"{WEIGHTS} cannot be loaded into DINOV2Backbone: .* give"):
+        checks.require(given(values, str(preset)))
+    path.unlink()
+    with pytest.raises(UserError, match=f"{WEIGHTS} is missing; give a whole preset"):
+        checks.require(given(values, str(preset)))
+
+
+@pytest.mark.usefixtures("project")
+def test_a_folder_that_changes_after_training_is_checked_again(
+    values: dict[str, Any], preset: Path
+) -> None:
+    params = given(values, str(preset))
+    files.write_json(
+        files.STAGES / "fetch/preset.json", weights.provide(params.backbone, Path("weights"))
+    )
+    trained = {
+        "fetch": {"backbone": params.backbone.model_dump()},
+        "finetune": {"finetune": params.finetune.model_dump()},
+    }
+    stages = {name: {"cmd": "", "params": {"params.yaml": then}} for name, then in trained.items()}
+    Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    checks.require(params)
+    (preset / WEIGHTS).write_bytes(b"")
+    with pytest.raises(UserError, match="cannot be loaded into DINOV2Backbone"):
+        checks.require(params)
+
+
 OBJECT = {"module": "os", "class_name": "system", "config": {"command": "touch ran"}}
 
 
@@ -85,6 +116,7 @@ OBJECT = {"module": "os", "class_name": "system", "config": {"command": "touch r
             {"config": {"patch_size": 14, "num_layers": -1, "nonsense": 2}},
             "cannot build the preset",
         ),
+        ({"config": {"use_class_token": False}}, "its network has no class token; give another"),
     ],
 )
 @pytest.mark.usefixtures("project")
@@ -96,6 +128,24 @@ def test_what_is_no_preset_of_a_supported_family_is_one_line_and_nothing_runs(
         checks.require(given(values, str(preset)))
     assert "\n" not in str(caught.value)
     assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"registered_name": None}, "names 'None', which is no image converter of KerasHub; give"),
+        ({"registered_name": "keras_hub>BertTokenizer"}, "names 'keras_hub>BertTokenizer', which"),
+        ({"config": None}, "is no image converter of KerasHub"),
+        ({"config": {"scale": float("nan")}}, "does not say how pixels are scaled"),
+        ({"config": {"offset": [0, 0, float("inf")]}}, "does not say how pixels are scaled"),
+    ],
+)
+def test_what_is_no_image_converter_is_one_line(
+    changes: dict[str, Any], message: str, preset: Path
+) -> None:
+    presets.edit(preset / CONVERTER, **changes)
+    with pytest.raises(UserError, match=message):
+        description.read(preset / CONFIG, preset / CONVERTER)
 
 
 @pytest.mark.parametrize("file", [CONFIG, CONVERTER])
@@ -156,6 +206,9 @@ def test_a_network_of_one_size_takes_no_other_and_no_larger_one_unasked() -> Non
     ("name", "message"),
     [
         ("dinov2_smal", "no folder, and KerasHub has no .* did you mean hub:dinov2_small?"),
+        ("my/preset", "'hub:my/preset' is no folder; give a folder, hf://OWNER/NAME"),
+        ("dvc.yaml", "'hub:dvc.yaml' is no folder; give a folder, hf://OWNER/NAME"),
+        ("something else", "no preset of that name; give a folder, hf://OWNER/NAME"),
         ("s3://x/y", "is of no hub that is known; give a folder, hf://OWNER/NAME"),
         ("hf://only-one-part", "is of no hub that is known"),
     ],
@@ -170,6 +223,7 @@ def test_the_files_are_kept_by_their_content(preset: Path, tmp_path: Path) -> No
     backbone = Backbone(name=f"hub:{preset}", weights="preset")
     about = weights.provide(backbone, tmp_path / "weights")
     assert about["preset"] == "preset"  # without the folders above it
+    assert about["network"] == "DINOV2Backbone"
     kept = weights.provided(tmp_path / "weights")
     assert kept
     assert {path.name for path in kept.iterdir()} == set(FILES) == set(about["sha256"])
@@ -198,9 +252,9 @@ def hub(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Serv
 
 
 def fetch(params: Parameters) -> Any:
-    """Do what the stages check and fetch do with a preset; return where it comes from."""
-    recorded = inputs.read_recorded(inputs.RECORD, params)
-    files.write_json(inputs.RECORD, inputs.digests(checks.require(params, recorded)))
+    """Run the stage check, and what fetch does with a preset; return where it comes from."""
+    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
+    runpy.run_path(str(ROOT / "stages/check.py"))["main"]()
     return weights.provide(params.backbone, Path("weights"), inputs.read_pinned())["preset"]
 
 
@@ -219,7 +273,9 @@ def test_a_moving_name_is_pinned_and_a_second_run_needs_no_network(
     assert fetch(params) == first
     assert hub.requests == asked
     assert fetch(given(values, "hf://owner/small@main")) == f"hf://owner/small@{'b' * 40}"
-    assert hub.requests > asked
+    asked = hub.requests
+    assert fetch(params) == first  # though another name was used in between
+    assert hub.requests == asked
 
 
 @pytest.mark.usefixtures("project", "hub")
@@ -239,7 +295,7 @@ def test_a_hub_that_does_not_respond_is_one_line(
         checks.require(given(values, "hf://owner/small"))
 
 
-class Kaggle(http.server.BaseHTTPRequestHandler):
+class Kaggle(kaggle_server.Handler):
     """Answers what kagglehub asks to download a model's files without an account."""
 
     folder = Path()
@@ -247,37 +303,18 @@ class Kaggle(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path.endswith("/GetModelInstance"):
-            self._reply(json.dumps({"versionNumber": 3}).encode(), "application/json")
+            self.reply(json.dumps({"versionNumber": 3}).encode(), "application/json")
         else:
             assert asked["versionNumber"] == 3
-            self._reply((self.folder / asked["path"]).read_bytes(), "application/octet-stream")
-
-    def _reply(self, body: bytes, kind: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
+            self.reply((self.folder / asked["path"]).read_bytes(), "application/octet-stream")
 
 
 @pytest.mark.usefixtures("project")
 def test_a_name_on_kaggle_is_pinned_to_its_version(
     values: dict[str, Any], saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "TEST")  # http://localhost:7777
-    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
-    logging.getLogger("kagglehub").setLevel(logging.ERROR)
     Kaggle.folder = saved
-    try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 7777), Kaggle)
-    except OSError:
-        pytest.skip("port 7777 is taken")
-    with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with kaggle_server.serve(Kaggle, tmp_path / "cache", monkeypatch):
         assert fetch(given(values, "kaggle://keras/dinov2/keras/small")) == (
             "kaggle://keras/dinov2/keras/small/3"
         )
-        server.shutdown()

@@ -6,6 +6,7 @@ numbers and words alone, so that reading it runs nothing that it names.
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,6 +65,10 @@ def read(config: Path, converter: Path) -> Description:
             f"{config} is not supported: its {bad[0]} is an object, where numbers and words are "
             "allowed; give a preset as KerasHub saves it"
         )
+    if values.get("use_class_token") is False:  # of ViT, whose other tokens say nothing of all
+        raise UserError(
+            f"{config} is not supported: its network has no class token; give another preset"
+        )
     scale, offset, size = _preprocessing(converter)
     return Description(name, values, scale, offset, _side(values, name) or size or _TRAINED_AT)
 
@@ -89,15 +94,21 @@ def _side(values: dict[str, Any], name: str) -> int | None:
 
 def _preprocessing(path: Path) -> tuple[Any, Any, int | None]:
     """Return scale, offset, and the side of images, if it is known."""
-    values = _read_json(path).get("config")
-    values = values if isinstance(values, dict) else {}
+    written = _read_json(path)
+    values, name = written.get("config"), str(written.get("registered_name"))
+    if not isinstance(values, dict) or not re.fullmatch(r"keras_hub>\w*ImageConverter", name):
+        raise UserError(
+            f"{path} names {name!r}, which is no image converter of KerasHub; give a preset as "
+            "KerasHub saves it"
+        )
     scale, offset, size = (values.get(key) for key in ("scale", "offset", "image_size"))
     try:
         if "variance" in values:  # as presets of 2024 have it
             deviations = [math.sqrt(each) for each in values["variance"]]
             offset = [-mean / each for mean, each in zip(values["mean"], deviations, strict=True)]
             scale = [float(scale or 1) / each for each in deviations]
-        return _numbers(scale, 1.0), _numbers(offset, 0.0), int(size[0]) if size else None
+        size = int(size[0]) if size else None
+        return _numbers(scale, 1.0), _numbers(offset, 0.0), size
     except (KeyError, TypeError, ValueError, ArithmeticError):
         raise UserError(
             f"{path} does not say how pixels are scaled: its scale and offset must be a number, or "
@@ -108,8 +119,14 @@ def _preprocessing(path: Path) -> tuple[Any, Any, int | None]:
 def _numbers(value: Any, default: float) -> float | list[float]:
     if isinstance(value, list):
         red, green, blue = value
-        return [float(red), float(green), float(blue)]
-    return default if value is None else float(value)
+        return [_finite(red), _finite(green), _finite(blue)]
+    return default if value is None else _finite(value)
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(number := float(value)):
+        raise ValueError(number)
+    return number
 
 
 def _read_json(path: Path) -> dict[str, Any]:

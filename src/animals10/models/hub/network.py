@@ -105,6 +105,8 @@ def unfreeze(network: keras.Model, count: str) -> None:
     """
     network.trainable = True
     parts, starts = _parts(network)
+    if not starts:
+        raise UserError("the preset of backbone.name has no blocks; give another")
     if count != "all" and int(count) > len(starts):
         raise UserError(
             f"finetune.unfreeze = {count!r} is not allowed: the backbone has {len(starts)} blocks; "

@@ -5,9 +5,7 @@ version of Kaggle, of which the hubs' clients keep a copy on this machine.
 """
 
 import difflib
-import hashlib
 import re
-import shutil
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -90,28 +88,17 @@ def locate(name: str, origin: Path | str, file: str) -> Path:
     raise UserError(f"backbone.name = {name!r} is no preset; {_FORMS}")
 
 
-def provide(name: str, origin: Path | str, folder: Path) -> dict[str, str]:
-    """Copy a preset's files.
+def collect(name: str, origin: Path | str) -> list[Path]:
+    """Return the paths of `FILES`, in one folder.
 
     Args:
         name: `backbone.name`.
         origin: as `find` returns it.
-        folder: where to.
-
-    Returns:
-        The sha256 of each file.
 
     Raises:
         UserError: as `locate`.
     """
-    digests = {}
-    for file in FILES:
-        path = locate(name, origin, file)
-        with files.replacing(folder / file) as temporary:
-            shutil.copyfile(path, temporary)
-        with (folder / file).open("rb") as copied:
-            digests[file] = hashlib.file_digest(copied, "sha256").hexdigest()
-    return digests
+    return [locate(name, origin, file) for file in FILES]
 
 
 def _pin(name: str, preset: str) -> str:
@@ -124,6 +111,8 @@ def _pin(name: str, preset: str) -> str:
         return f"kaggle://{match['model']}/{version}"
     if "://" in preset:
         raise UserError(f"backbone.name = {name!r} is of no hub that is known; {_FORMS}")
+    if "/" in preset or files.locate(preset).exists():
+        raise UserError(f"backbone.name = {name!r} is no folder; {_FORMS}")
     return _built_in(name, preset)
 
 
@@ -133,10 +122,11 @@ def _built_in(name: str, preset: str) -> str:
 
     known = Backbone.presets
     if preset not in known:
-        near = difflib.get_close_matches(preset, known, n=1, cutoff=0)[0]
+        near = difflib.get_close_matches(preset, known, n=1, cutoff=0.6)
+        hint = f"did you mean {HUB}{near[0]}? " if near else ""
         raise UserError(
-            f"backbone.name = {name!r} is no folder, and KerasHub has no preset of that name; did "
-            f"you mean {HUB}{near}? {_FORMS}"
+            f"backbone.name = {name!r} is no folder, and KerasHub has no preset of that name; "
+            f"{hint}{_FORMS}"
         )
     return _pin(name, known[preset]["kaggle_handle"])
 
@@ -169,7 +159,7 @@ def _download(name: str, action: Callable[[], Result]) -> Result:
         return action()
     except Exception as error:  # of two clients, which raise many kinds
         raise UserError(
-            f"backbone.name = {name!r} cannot be downloaded: {' '.join(str(error).split())[:300]}; "
+            f"backbone.name = {name!r} cannot be downloaded: {' '.join(str(error).split())[:200]}; "
             "check the name, the network, and whether the hub wants you to log in and accept a "
             "licence, or give the path of a folder"
         ) from None
