@@ -118,8 +118,9 @@ REFUSAL = $(PYTHON) $(if $(FOUND),is Python $(FOUND),does not run); animals10 ne
 	or 3.13: install one, or name one, as in `make setup PYTHON=python3.12`
 CUDA := $(or $(filter 1,$(GPU)),$(wildcard $(VENV)/.gpu))
 KERAS_HUB := $(or $(filter 1,$(HUB)),$(wildcard $(VENV)/.hub))
-# As `uv sync` does, but without a line for each package; a user's own packages stay.
-SYNC = UV_PROJECT_ENVIRONMENT=$(abspath $(VENV)) uv run --frozen --no-default-groups \
+# As `uv sync` does, but without a line for each package; a user's own packages stay. Compiled now, as
+# the first imports would do it one after another, or each, where PYTHONDONTWRITEBYTECODE is set.
+SYNC = UV_COMPILE_BYTECODE=1 UV_PROJECT_ENVIRONMENT=$(abspath $(VENV)) uv run --frozen --no-default-groups \
 	--python $(VENV)/bin/python --no-python-downloads $(if $(CUDA),--extra gpu) $(if $(KERAS_HUB),--extra hub)
 
 ifeq ($(origin PYTHON),command line)
