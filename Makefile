@@ -140,7 +140,7 @@ $(VENV)/.gpu $(VENV)/.hub: $(BARE)
 	@touch $@
 
 $(READY): uv.lock pyproject.toml $(BARE) $(if $(CUDA),$(VENV)/.gpu) $(if $(KERAS_HUB),$(VENV)/.hub)
-	@echo "Installing 205 packages: 1 GB to download unless cached, 3 GB on disk$(if $(CUDA),; CUDA: 3 GB more to download)"
+	@echo "Installing 205 packages: 1 GB to download unless cached, 4 GB on disk$(if $(CUDA),; CUDA: 3 GB more to download)"
 	@$(SYNC) true
 	@touch $@
 

@@ -21,15 +21,15 @@ def main() -> None:
     params = parameters.load()
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     splits = comparison.open_splits(SPLITS)
-    photos, unique = comparison.read_photos(SPLITS)
+    photos = comparison.read_photos(SPLITS)
     execution.seed_everything(params.seed)
     with stage_run("evaluate"):
         models = {
-            name: comparison.evaluate(name, splits[network], classes, unique, params.acceleration)
+            name: comparison.evaluate(name, splits[network], classes, photos, params.acceleration)
             for name, network in files.NETWORKS.items()
         }
         simple = comparison.compare_baselines(
-            FEATURES, splits["transfer"]["test"], 64, params.acceleration
+            FEATURES, splits["transfer"]["test"], photos, 64, params.acceleration
         )
         table = comparison.write(models, simple, photos, classes)
     checkpoint.remove_saved()

@@ -12,6 +12,7 @@ import yaml
 from conftest import ROOT
 from dvc.utils.hydra import apply_overrides
 
+from animals10.evaluation import tables
 from animals10.parameters import Parameters, load
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,6 +67,7 @@ def test_the_results_are_those_of_the_committed_run() -> None:
             for split in ("validation", "test")
             for metric in ("accuracy", "macro_f1")
         ]
+        values.append(tables.interval(of_split["test"]))
         row = rf"^\| {model} +\| " + r" +\| ".join(map(re.escape, values)) + r" +\|"
         assert re.search(row, README, flags=re.MULTILINE), model
 

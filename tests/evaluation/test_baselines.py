@@ -17,11 +17,15 @@ def clusters(count: int, seed: int, noise: float = 0.1) -> Examples:
 
 def test_they_learn_what_is_there_to_learn() -> None:
     splits = {"validation": clusters(100, 2), "test": clusters(80, 3)}
-    scores = baselines.scores(baselines.predict(clusters(200, 1), splits), splits)
+    groups = {"validation": np.arange(100) // 2, "test": np.arange(80)}
+    scores = baselines.scores(baselines.predict(clusters(200, 1), splits), splits, groups)
     assert list(scores) == ["majority", "neighbors", "logistic_regression"]
     for name in ("neighbors", "logistic_regression"):
         assert all(scores[name][split]["accuracy"] > 0.9 for split in splits)
         assert all(scores[name][split]["macro_f1"] > 0.9 for split in splits)
+        for split in splits:
+            found = scores[name][split]
+            assert found["accuracy_low"] < found["accuracy"] < found["accuracy_high"]
     share = float((splits["test"].labels == 0).mean())
     assert scores["majority"]["test"]["accuracy"] == share
     assert scores["majority"]["test"]["macro_f1"] < share

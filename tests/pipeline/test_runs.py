@@ -36,8 +36,10 @@ def test_every_output_is_there_and_holds_what_it_promises(project: Path, finishe
         assert set(model) == {"validation", "test"}
         for metrics in model.values():
             assert set(metrics) == {
-                "accuracy", "loss", "macro_f1", "weighted_f1", "top3_accuracy", "ece"
+                "accuracy", "accuracy_high", "accuracy_low", "loss", "macro_f1", "weighted_f1",
+                "top3_accuracy", "ece"
             }  # fmt: skip
+            assert metrics["accuracy_low"] <= metrics["accuracy"] <= metrics["accuracy_high"]
             assert 0 <= metrics["accuracy"] <= metrics["top3_accuracy"] <= 1
     splits = pd.read_csv(project / "data/_stages/split/splits.csv")
     assert list(splits) == ["path", "label", "split", "sha256", "group"]

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from animals10.data.names import readable
 from animals10.errors import without_secrets
-from animals10.evaluation.tables import accuracy_interval
+from animals10.evaluation.tables import interval
 from animals10.parameters import HUB, Backbone
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
@@ -117,7 +117,7 @@ def _rows(scores: dict[str, Any], totals: dict[str, int]) -> list[tuple[str, ...
             split,
             f"{totals[split]:,}",
             f"{scores[split]['accuracy']:.3f}",
-            accuracy_interval(scores[split]["accuracy"], totals[split]),
+            interval(scores[split]),
             f"{scores[split]['macro_f1']:.3f}",
             f"{scores[split]['top3_accuracy']:.3f}",
         )

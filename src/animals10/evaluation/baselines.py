@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from animals10.evaluation.metrics import macro_f1
+from animals10.evaluation.statistics import bounds
 from animals10.training.batches import Examples
 
 _NEIGHBORS = 10
@@ -43,17 +44,32 @@ def predict(train: Examples, splits: dict[str, Examples]) -> dict[str, dict[str,
 
 
 def scores(
-    predicted: dict[str, dict[str, np.ndarray]], splits: dict[str, Examples]
+    predicted: dict[str, dict[str, np.ndarray]],
+    splits: dict[str, Examples],
+    groups: dict[str, np.ndarray],
 ) -> dict[str, Any]:
-    """Return accuracy and macro_f1 by classifier and split, of what `predict` returns."""
+    """Compare the classifiers.
+
+    Args:
+        predicted: as `predict` returns it.
+        splits: the same that `predict` was given.
+        groups: of near-duplicates, by split: one for each example.
+
+    Returns:
+        By classifier and split, accuracy, accuracy_low, accuracy_high, and macro_f1.
+    """
     return {
-        name: {split: _scores(splits[split].labels, each) for split, each in of_split.items()}
+        name: {
+            split: _scores(splits[split].labels, each, groups[split])
+            for split, each in of_split.items()
+        }
         for name, of_split in predicted.items()
     }
 
 
-def _scores(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def _scores(labels: np.ndarray, predicted: np.ndarray, groups: np.ndarray) -> dict[str, float]:
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
+        **bounds(predicted == labels, groups),
         "macro_f1": macro_f1(labels, predicted),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from animals10 import files
-from animals10.evaluation import baselines, curves, metrics, predictions, tables
+from animals10.evaluation import baselines, curves, metrics, predictions, statistics, tables
 from animals10.evaluation.metrics import Predictions
 from animals10.evaluation.predictions import BySplit
 from animals10.parameters import Acceleration
@@ -46,24 +46,27 @@ def open_splits(folder: Path) -> dict[str, dict[str, Examples]]:
     }
 
 
-def read_photos(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """Read splits.csv, and tell which test photos have no near-duplicate in another split.
+def read_photos(folder: Path) -> pd.DataFrame:
+    """Read splits.csv, and tell which photos have no near-duplicate in another split.
 
     Args:
         folder: data/_stages/split.
+
+    Returns:
+        The columns of splits.csv, as text, and bool `unique`.
     """
     photos, duplicates = (
         pd.read_csv(folder / name, dtype=str, keep_default_na=False)
         for name in ("splits.csv", "duplicates.csv")
     )
-    return photos, metrics.has_no_duplicate(photos, duplicates)
+    return photos.assign(unique=~photos["path"].isin(duplicates["path"]))
 
 
 def evaluate(
     name: str,
     splits: dict[str, Examples],
     classes: list[str],
-    unique: np.ndarray,
+    photos: pd.DataFrame,
     acceleration: Acceleration,
 ) -> Evaluation:
     """Predict all splits once by a model.
@@ -72,13 +75,13 @@ def evaluate(
         name: cnn, frozen or finetuned; its file is models/<name>.keras.
         splits: validation and test.
         classes: names in the order of the labels.
-        unique: bool of shape (test photos,), False for those with a near-duplicate elsewhere.
+        photos: as `read_photos` returns them.
         acceleration: the parameter.
 
     Returns:
-        Predictions; metrics by split, where some test photos are not unique also of
-        `test_without_duplicates`; and a report: the number of parameters, and figures by class on
-        each split.
+        Predictions; metrics and the bounds of accuracy by split, where some test photos are not
+        unique also of `test_without_duplicates`; and a report: the number of parameters, and
+        figures by class on each split.
     """
     model = keras.saving.load_model(f"models/{name}.keras", safe_mode=True)
     copy = execution.prediction_copy(model, acceleration)
@@ -87,21 +90,33 @@ def evaluate(
         batches = Batches(examples, batch_size=64, shuffle=False)
         probabilities = execution.predict(copy, batches, acceleration, f"{name} on {split}")
         predicted[split] = Predictions(probabilities, examples.labels)
-    scores = {split: metrics.scores(each) for split, each in predicted.items()}
+    groups = {split: photos["group"][photos["split"] == split].to_numpy() for split in splits}
+    scores = {split: _scores(each, groups[split]) for split, each in predicted.items()}
+    unique = photos["unique"][photos["split"] == "test"].to_numpy()
     if unique.any() and not unique.all():
-        scores["test_without_duplicates"] = metrics.scores(predicted["test"].select(unique))
+        rest = predicted["test"].select(unique)
+        scores["test_without_duplicates"] = _scores(rest, groups["test"][unique])
     report = {split: metrics.report(each, classes) for split, each in predicted.items()}
     return Evaluation(predicted, scores, {"parameters": model.count_params(), **report})
 
 
+def _scores(predicted: Predictions, groups: np.ndarray) -> dict[str, float]:
+    return metrics.scores(predicted) | statistics.bounds(predicted.right, groups)
+
+
 def compare_baselines(
-    folder: Path, test: Examples, batch_size: int, acceleration: Acceleration
+    folder: Path,
+    test: Examples,
+    photos: pd.DataFrame,
+    batch_size: int,
+    acceleration: Acceleration,
 ) -> Baselines:
     """Evaluate simple classifiers on the frozen backbone's features.
 
     Args:
         folder: data/_stages/embed.
         test: images, whose features no earlier stage computed.
+        photos: as `read_photos` returns them.
         batch_size: images at once.
         acceleration: the parameter.
     """
@@ -112,7 +127,8 @@ def compare_baselines(
         "test": Examples(computed[0], test.labels),
     }
     predicted = baselines.predict(features.load(folder, "train", augmented=False), splits)
-    return Baselines(predicted, baselines.scores(predicted, splits))
+    groups = {split: photos["group"][photos["split"] == split].to_numpy() for split in splits}
+    return Baselines(predicted, baselines.scores(predicted, splits, groups))
 
 
 def write(

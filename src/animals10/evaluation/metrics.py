@@ -21,23 +21,14 @@ class Predictions:
     probabilities: np.ndarray
     labels: np.ndarray
 
+    @property
+    def right(self) -> np.ndarray:
+        """Whether each is right, bool of shape (n,)."""
+        return np.asarray(self.probabilities.argmax(axis=1) == self.labels)
+
     def select(self, rows: np.ndarray) -> "Predictions":
         """Return those of some examples, `rows` being bool of shape (n,)."""
         return Predictions(self.probabilities[rows], self.labels[rows])
-
-
-def has_no_duplicate(splits: pd.DataFrame, duplicates: pd.DataFrame) -> np.ndarray:
-    """Tell which test photos have no near-duplicate in another split.
-
-    Args:
-        splits: columns path and split, of all photos.
-        duplicates: column path, of the photos that have one.
-
-    Returns:
-        bool of shape (test photos,), in the order of the test split's examples.
-    """
-    test = splits["path"][splits["split"] == "test"]
-    return ~test.isin(duplicates["path"]).to_numpy()
 
 
 def scores(predictions: Predictions) -> dict[str, float]:

@@ -51,6 +51,12 @@ def accuracy_interval(right: np.ndarray, groups: np.ndarray) -> Interval:
     return Interval(float(found.low), float(found.high))
 
 
+def bounds(right: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """Return what `accuracy_interval` does as metrics: accuracy_low and accuracy_high."""
+    interval = accuracy_interval(right, groups)
+    return {"accuracy_low": interval.low, "accuracy_high": interval.high}
+
+
 def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
     """Test whether two classifiers are equally often right on the same examples.
 
