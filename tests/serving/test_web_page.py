@@ -131,6 +131,20 @@ def test_the_camera_takes_a_photo(page: Page) -> None:
     rows(page, 1)
 
 
+def test_a_photo_is_pasted(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async bytes => {
+            const photo = new Blob([new Uint8Array(bytes)], {type: "image/png"});
+            await navigator.clipboard.write([new ClipboardItem({"image/png": photo})]);
+        }""",
+        list(picture(1, kind="PNG")),
+    )
+    page.get_by_role("tab", name="Camera or clipboard").click()
+    page.locator("#camera button[aria-label='Paste from clipboard']").click()
+    rows(page, 1)
+
+
 def test_the_keyboard_is_enough(page: Page) -> None:
     for _ in range(20):
         page.keyboard.press("Tab")

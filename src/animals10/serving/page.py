@@ -97,8 +97,9 @@ def _page(service: Service, folder: Path, examples: list[str]) -> gr.Blocks:
         with gr.Tab("Photos"):
             photos = _gallery("Drop photos, or choose some", 200, "photos", interactive=True)
         with gr.Tab("Camera or clipboard"):
+            # Of less than 282 pixels, Gradio's prompt covers the buttons below it.
             camera = gr.Image(
-                sources=["webcam", "clipboard"], type="filepath", height=260, buttons=[],
+                sources=["webcam", "clipboard"], type="filepath", height=300, buttons=[],
                 label="Take a photo, or paste one", elem_id="camera",
             )  # fmt: skip
         gr.Markdown("Or choose an example, which this project has drawn:")
