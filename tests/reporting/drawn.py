@@ -110,7 +110,13 @@ def draw_examples(what: Found, count: int = 3) -> list[dict[str, object]]:
             "label": name,
             "photo": each,
             "looks": [
-                {"model": model, "prediction": what.classes[1], "probability": 0.99, "map": each}
+                {
+                    "model": model,
+                    "prediction": what.classes[1],
+                    "probability": 0.99,
+                    "regions": 4,
+                    "map": each,
+                }
                 for model in files.NETWORKS
             ],
         }

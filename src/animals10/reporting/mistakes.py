@@ -52,7 +52,8 @@ def illustrate(
 
     Returns:
         Of each row: path, label, photo, and looks: for each model its name, prediction,
-        probability and map. Pictures are addresses that hold the picture.
+        probability, map, and regions, the number of its rows. Pictures are addresses that hold
+        the picture.
     """
     shown = test.iloc[rows]
     images = {
@@ -70,6 +71,7 @@ def illustrate(
                 "model": name,
                 "prediction": row[name],
                 "probability": predictions.confidence(shown, name)[number],
+                "regions": maps[name].shape[1],
                 "map": picture(heatmaps.overlay(images[network][number], maps[name][number])),
             }
             for name, network in files.NETWORKS.items()
