@@ -19,9 +19,12 @@ import pytest
 import requests
 from conftest import ROOT, picture
 from deployment.test_predict import objects, predict
+from fastapi import FastAPI
 from serving.running import FILES, TOKEN, Server, large_picture, refused, serving
+from starlette.testclient import TestClient
 
 from animals10 import serving as package
+from animals10.serving.metrics import Measured, Metrics
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 
@@ -101,11 +104,27 @@ def test_a_form_with_another_part_is_told_what_to_send(server: Server) -> None:
 def test_health_model_and_card_are_there(server: Server, finished: Path) -> None:
     assert server.get("/health/live").json() == {"status": "live"}
     assert server.get("/health/ready").json() == {"status": "ready"}
+    assert requests.head(f"{server.url}/health/ready", timeout=60).status_code == 200
     model = server.get("/model").json()
     assert model["classes"] == json.loads((finished / "models/classes.json").read_text())
     assert (model["version"], model["problem"]) == (None, None)
     card = (finished / f"models/{model['name']}.md").read_text()
     assert server.get("/model/card").text == card
+
+
+def test_an_error_of_our_own_is_counted_as_500() -> None:
+    metrics = Metrics()
+    app = FastAPI()
+    app.add_middleware(Measured, metrics=metrics, route=lambda scope: "all")
+
+    async def fail() -> None:
+        raise RuntimeError("ours")
+
+    app.add_api_route("/", fail)
+    client = TestClient(app, raise_server_exceptions=False)
+    assert client.get("/").status_code == 500
+    counted = bytes(metrics.response().body).decode()
+    assert 'animals10_requests_total{code="500",method="GET",route="all"} 1.0' in counted
 
 
 def test_metrics_count_what_happens(server: Server) -> None:
@@ -279,6 +298,14 @@ def test_a_new_champion_is_served_without_a_failed_request(finished: Path, tmp_p
         assert "4/model.onnx is no model" in running.log
         promote(tmp_path, 5, finished / "models/cnn.onnx")
         wait_for(running, 5)
+        promote(tmp_path, 6, finished / "models/cnn.onnx")
+        record = tmp_path / "models/champions/6/champion.json"
+        whole = record.read_text()
+        record.write_text("[]")
+        wait_for_problem(running)
+        assert "6/champion.json is no JSON object" in running.log
+        record.write_text(whole)  # as somebody repairs it
+        wait_for(running, 6)
         assert running.get("/model").json()["problem"] is None
 
 

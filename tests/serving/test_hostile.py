@@ -106,10 +106,42 @@ def test_connections_are_bounded(finished: Path, tmp_path: Path) -> None:
         for each in waiting:
             each.start()
         time.sleep(0.5)
-        assert running.get("/health/live").status_code == 503
+        assert running.get("/health/live").status_code == 200
+        full = running.post(*FILES)
+        assert full.status_code == 503
+        assert full.headers["Retry-After"] == "1"
+        assert "too many connections" in full.json()["detail"]
         for each in waiting:
             each.join()
-        assert running.get("/health/live").status_code == 200
+        assert running.post(*FILES).status_code == 200
+        assert running.metric('refused_total{reason="connections"}') == 1
+
+
+def test_hundreds_of_idle_connections_fill_no_log(finished: Path, tmp_path: Path) -> None:
+    with serving(finished, tmp_path / "log", "--set", "connections=8") as running:
+        before = len(running.log)
+        idle = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(400)]
+        time.sleep(2)
+        for each in idle:
+            each.close()
+        time.sleep(0.5)
+        assert running.post(*FILES).status_code == 200
+        assert len(running.log) == before
+
+
+def test_more_connections_than_open_files_are_refused_at_the_start(finished: Path) -> None:
+    command = 'ulimit -n 300; exec "$0" -m animals10 serve --no-page --port 0'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        cwd=finished,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "512 connections need 768 open files, of which the system allows 300; give" in line
 
 
 @pytest.mark.slow

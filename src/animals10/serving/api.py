@@ -72,6 +72,9 @@ def _router(service: Service) -> APIRouter:
             raise Refusal(503, "the server is starting or stopping", "not ready")
         return JSONResponse({"status": "ready"})
 
+    for path, answer in (("/health/live", live), ("/health/ready", ready)):
+        router.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
+
     @router.get("/model", **describing.MODEL)
     async def model() -> Response:
         return JSONResponse(describe_model(service))
@@ -98,7 +101,10 @@ def describe_model(service: Service) -> dict[str, Any]:
         "threshold": predictor.threshold,
         "unfamiliarity_threshold": predictor.unfamiliarity_threshold,
         "promoted": model.about.get("promoted"),
-        "problem": service.following.problem or None,
+        # Without the paths of this machine, which the reason may name.
+        "problem": service.following.problem
+        and "the model that is chosen now cannot be served; the server's log says why"
+        or None,
     }
 
 

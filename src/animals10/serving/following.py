@@ -14,7 +14,9 @@ from animals10.deployment.predictor import Predictor
 from animals10.errors import UserError
 from animals10.serving.threads import workers
 
-_State = tuple[Path, int, int, int]
+_State = list[tuple[Path, int, int, int]]
+_RECORD = "champion.json"
+_AGAIN = 30.0  # seconds until a model that could not be loaded is tried again
 _log = logging.getLogger(__name__)
 
 
@@ -60,12 +62,14 @@ def load(path: Path) -> Model:
         UserError: it is damaged, or predicts otherwise than when it was exported.
     """
     real = path.resolve()
+    record = real.with_name(_RECORD)
     try:
         sha256 = hashlib.sha256(real.read_bytes()).hexdigest()
-        record = real.with_name("champion.json")
         about = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     except (OSError, ValueError) as error:
         raise UserError(f"{real} cannot be loaded: {error}") from None
+    if not isinstance(about, dict):
+        raise UserError(f"{record} is no JSON object; promote the model again")
     if about.get("sha256", sha256) != sha256:
         raise UserError(f"{real} is not the model that {record} describes; promote it again")
     predictor = Predictor(real)
@@ -94,6 +98,7 @@ class Following:
         self._wanted, self._changed = wanted, changed
         path, self.note = choosing.find(wanted)
         self._loaded = self._tried = _state(path)
+        self._again = 0.0  # when to try `_tried` again, on the clock of the event loop
         # ONNX Runtime's threads have the priority of the one that loads.
         self._thread = workers(1, "load")
         self.current = self._thread.submit(load, path).result()
@@ -109,24 +114,22 @@ class Following:
         while True:
             await asyncio.sleep(every)
             try:
-                path, _ = choosing.find(self._wanted)
-                state = _state(path)
-            except (UserError, OSError, ValueError, KeyError) as error:
-                self._fail(str(error))  # say while the pipeline writes it
-                continue
-            if state == self._loaded:
-                self.problem = ""
-            elif state != self._tried:
-                self._tried = state
-                await self._replace(path, state)
+                await self._look()
+            except Exception as error:  # whatever lies there, the next look may find better
+                self._fail(str(error) or type(error).__name__)
+
+    async def _look(self) -> None:
+        path, _ = choosing.find(self._wanted)
+        state, now = _state(path), asyncio.get_running_loop().time()
+        if state == self._loaded:
+            self.problem = ""
+        elif state != self._tried or now >= self._again:
+            self._tried, self._again = state, now + _AGAIN
+            await self._replace(path, state)
 
     async def _replace(self, path: Path, state: _State) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-            model = await loop.run_in_executor(self._thread, load, path)
-        except UserError as error:
-            self._fail(str(error))
-            return
+        loop = asyncio.get_running_loop()
+        model = await loop.run_in_executor(self._thread, load, path)
         self.current, self._loaded, self.problem = model, state, ""
         _log.warning("serving %s now", model.identity)
         self._changed(model)
@@ -138,7 +141,8 @@ class Following:
 
 
 def _state(path: Path) -> _State:
-    """Return what changes with a model: where its links lead, and its file."""
+    """Return what changes with a model: where its links lead, its file, and what lies beside it."""
     real = path.resolve()
-    stat = real.stat()
-    return real, stat.st_ino, stat.st_mtime_ns, stat.st_size
+    beside = (real.with_suffix(".reference.npz"), real.with_name(_RECORD))
+    stats = {each: each.stat() for each in (real, *beside) if each == real or each.exists()}
+    return [(each, stat.st_ino, stat.st_mtime_ns, stat.st_size) for each, stat in stats.items()]

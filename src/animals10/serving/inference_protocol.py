@@ -7,6 +7,7 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 import base64
 import binascii
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from animals10.serving.uploads import Upload, gone, require_size
 
 INPUT = "image"
 _LENGTH = "inference-header-content-length"  # bytes of the JSON before the binary data
+_DIGITS = re.compile("[0-9]{1,12}")
 _DATATYPES = {
     "class": "BYTES",
     "probability": "FP32",
@@ -103,7 +105,7 @@ def _metadata(model: Model) -> dict[str, Any]:
 
 def _parse(content: bytes, length: str | None) -> tuple[Inference, bytes]:
     """Split a body into its JSON and the binary data behind it."""
-    if length is not None and not (length.isdecimal() and int(length) <= len(content)):
+    if length is not None and not (_DIGITS.fullmatch(length) and int(length) <= len(content)):
         raise Refusal(400, f"{_LENGTH} = {shortened(length)} is not in the body", "inference")
     end = len(content) if length is None else int(length)
     try:

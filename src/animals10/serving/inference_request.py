@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+_LARGEST = 10**6  # of a shape's numbers; `settings.files` allows far fewer
+
 
 class Parameters(BaseModel):
     """Of a request, an input or an output; others are ignored, as the protocol wants."""
@@ -17,7 +19,9 @@ class Input(BaseModel):
     """The image files: as text, base64 in `data`; binary, `binary_data_size` bytes."""
 
     name: Literal["image"]
-    shape: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=2)]
+    shape: Annotated[
+        list[Annotated[int, Field(ge=1, le=_LARGEST)]], Field(min_length=1, max_length=2)
+    ]
     datatype: Literal["BYTES"]
     parameters: Parameters = Parameters()
     data: list[str] | None = None

@@ -102,6 +102,9 @@ class Measured:
 
         try:
             await self._app(scope, receive, sent)
+        except Exception:
+            code = "500"  # Starlette answers so outside of all middleware
+            raise
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             route = self._route(scope)

@@ -13,7 +13,7 @@ TOKEN = "ANIMALS10_TOKEN"  # noqa: S105 - the environment variable's name
 _SHORTEST = 16  # characters of a token
 _MIB = 2**20
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
