@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 from conftest import picture
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
 from serving.hostile import exchange, png
 from serving.running import TOKEN, Server, serving
 
@@ -92,6 +92,10 @@ def test_several_uploads_have_the_predictions_of_the_api(
         (tmp_path / name).write_bytes(content)
     page.set_input_files("#photos input[type=file]", [tmp_path / name for name, _ in files])
     shown = rows(page, 3)
+    box, label = map(_box, (page.locator("#photos"), page.locator("#photos label").first))
+    for image in page.locator("#photos .grid-container img").all()[:3]:
+        assert _box(image)["x"] + _box(image)["width"] <= box["x"] + box["width"]
+        assert _box(image)["y"] >= label["y"] + label["height"]
     expected = server.post(*files).json()["predictions"]
     for text, row in zip(shown, expected, strict=True):
         assert row["file"] in text
@@ -105,6 +109,12 @@ def test_several_uploads_have_the_predictions_of_the_api(
     page.locator("#heat").click()
     expect(page.locator(".results img[alt^='heat map']")).to_have_count(2, timeout=PATIENCE)
     assert "unsupported format: SVG" in rows(page, 3)[2]
+
+
+def _box(found: Locator) -> FloatRect:
+    box = found.bounding_box()
+    assert box
+    return box
 
 
 def test_more_photos_than_allowed_are_refused_in_words(page: Page, tmp_path: Path) -> None:
