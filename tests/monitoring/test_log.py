@@ -107,6 +107,52 @@ def test_files_are_bounded_private_and_read_in_order(tmp_path: Path) -> None:
     assert found.unreadable == 0
 
 
+@pytest.mark.parametrize("how", ["renamed", "removed", "removed with its folder", "replaced"])
+def test_a_log_that_others_move_or_remove_is_begun_anew(tmp_path: Path, how: str) -> None:
+    path, moved = tmp_path / "logs" / "log", tmp_path / "moved"
+    with closing(PredictionLog(path)) as log:
+        write(log, 2)
+        path.rename(moved)
+        if how.startswith("removed"):
+            moved.unlink()
+        if how.endswith("folder"):
+            path.parent.rmdir()
+        if how == "replaced":
+            append(path, 1)
+        write(log, 3)
+    assert logged(path).total == 3 + (how == "replaced")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    if how in ("renamed", "replaced"):
+        assert logged(moved).total == 2
+
+
+def test_a_log_that_is_removed_before_it_is_rotated_stays_private(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with closing(PredictionLog(path, largest=2000)) as log:
+        for _ in range(3):
+            write(log, 6)
+            path.unlink()
+        write(log, 20)
+    files = list(tmp_path.iterdir())
+    assert len(files) > 1
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert logged(path).total == 20
+
+
+def test_a_log_is_written_again_when_what_was_in_its_way_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with closing(PredictionLog(path)) as log:
+        write(log, 1)
+        for make in (Path.mkdir, os.mkfifo, lambda path: path.write_text("notes")):
+            path.rename(tmp_path / "log.1")
+            make(path)
+            with pytest.raises(UserError, match="and no file|is no log of predictions"):
+                write(log, 1)
+            path.rmdir() if path.is_dir() else path.unlink()
+            write(log, 1)
+    assert logged(path).total == 2
+
+
 def test_threads_may_share_a_log(tmp_path: Path) -> None:
     opened = PredictionLog(tmp_path / "log", largest=20_000, rotated=20)
     with closing(opened) as log, ThreadPoolExecutor(8) as pool:
@@ -175,8 +221,12 @@ def test_no_other_file_is_written_to(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no log of predictions, and is left as it is"):
         PredictionLog(photo)
     assert photo.read_bytes() == picture(1)
-    with pytest.raises(UserError, match="cannot be a log of predictions: Is a directory"):
-        PredictionLog(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for other in (tmp_path, tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(
+            UserError, match="is a folder, a pipe or a device, and no file; name an"
+        ):
+            PredictionLog(other)
     with pytest.raises(UserError, match="cannot be a log of predictions: "):
         PredictionLog(photo / "log")
     with pytest.raises(UserError, match="nowhere is no file"):

@@ -4,7 +4,9 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,7 +29,8 @@ class PredictionLog:
 
     A line has time (UTC), model, class, probability, unsure, brightness, sharpness and projection,
     but no name of a file. Only its owner may read the file. A full one becomes PATH.1, PATH.1
-    becomes PATH.2 and so on, and the oldest is deleted.
+    becomes PATH.2 and so on, and the oldest is deleted. Where the file was moved or removed, the
+    next line begins a new one.
 
     Args:
         path: of the file, which is made or continued, with the folders above it.
@@ -40,14 +43,11 @@ class PredictionLog:
 
     def __init__(self, path: Path, largest: int = LARGEST, rotated: int = ROTATED) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _continue(path)
-            self._handler = _Handler(path, maxBytes=largest, backupCount=rotated, encoding="utf-8")
+            self._handler = _Handler(path, maxBytes=largest, backupCount=rotated)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be a log of predictions: {error.strerror}; name another file"
             ) from None
-        self._handler.rotator = _rotate
 
     def write(
         self,
@@ -63,7 +63,8 @@ class PredictionLog:
             observations: of the same photos in the same order.
 
         Raises:
-            OSError: they cannot be written, say as the disk is full.
+            OSError: they cannot be written, say as the disk is full. The next ones are tried anew.
+            UserError: the file was replaced by one that is no log.
         """
         time = datetime.now(UTC).isoformat(timespec="seconds")
         for prediction, values in zip(predictions, observations.numbers.tolist(), strict=True):
@@ -83,20 +84,61 @@ class PredictionLog:
 
 
 class _Handler(RotatingFileHandler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line to the file that has the log's name now: others may move or remove it."""
+        if not self._is_in_place():
+            self._leave()
+        super().emit(record)
+
     def handleError(self, record: logging.LogRecord) -> NoReturn:  # noqa: N802 - logging's name
-        """Raise what logging would print."""
+        """Raise what logging would print, and let the next line open the file anew."""
+        self._leave()  # with what is left of the line, which would come in the midst of another
         raise  # noqa: PLE0704 - logging calls this while it handles an exception
 
+    def _open(self) -> TextIOWrapper:  # for logging, which would make a file that all may read
+        path = Path(self.baseFilename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(_continue(path), "a", encoding="utf-8")
 
-def _rotate(source: str, target: str) -> None:
-    os.rename(source, target)
-    _continue(Path(source))  # since logging would make a file that all may read
+    def _is_in_place(self) -> bool:
+        try:
+            there = os.stat(self.baseFilename)
+            return bool(self.stream and os.path.samestat(there, os.fstat(self.stream.fileno())))
+        except OSError:
+            return False
+
+    def _leave(self) -> None:
+        stream, self.stream = self.stream, None
+        if stream:
+            with suppress(OSError):  # again, of a line whose failure was raised
+                stream.close()
 
 
-def _continue(path: Path) -> None:
-    """Make a file that only its owner may read, or end a line that was cut by a kill."""
+def _continue(path: Path) -> int:
+    """Open a file to append to it.
+
+    It is made such that only its owner may read it; a line that was cut by a kill is ended.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: it cannot be opened.
+        UserError: something else is there.
+    """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UserError(f"{path} is a folder, a pipe or a device, and no file; name another")
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with open(descriptor, "r+b", buffering=0) as file:
+    try:
+        _end_line(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _end_line(descriptor: int, path: Path) -> None:
+    with open(descriptor, "r+b", buffering=0, closefd=False) as file:
         begin = file.read(len(_BEGIN))
         if not _BEGIN.startswith(begin):
             raise UserError(f"{path} is no log of predictions, and is left as it is; name another")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from animals10.errors import UserError
 from animals10.monitoring.log import PredictionLog
 from animals10.monitoring.observation import observe
 from animals10.serving.following import Model
@@ -17,7 +18,8 @@ _logger = logging.getLogger(__name__)
 def recorder(path: Path) -> Record:
     """Open a log, and return what appends predictions to it.
 
-    A log that cannot be written costs no prediction: the server's own log says why, once.
+    A log that cannot be written costs no prediction: the server's own log says why, once until it
+    can be written again.
 
     Args:
         path: as `PredictionLog` takes it.
@@ -30,7 +32,8 @@ def recorder(path: Path) -> Record:
     def record(model: Model, rows: list[Row], predicted: list[Predicted]) -> None:
         try:
             log.write(model.identity, rows, observe(*_arrays(predicted)))
-        except OSError as error:
+            problems.clear()
+        except (OSError, UserError) as error:
             if str(error) not in problems:
                 problems.add(str(error))
                 _logger.warning("predictions are not logged: %s", error)
