@@ -1,6 +1,7 @@
 """What is champion on disk, through promotions, rollbacks and mistakes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,30 @@ def test_versions_outlive_a_link_that_was_removed() -> None:
     assert list(champion.versions()) == [1, 2]
 
 
+@pytest.mark.parametrize("removed", ["champions/3", "champion", "champion champions/3"])
+def test_no_number_is_given_twice(removed: str) -> None:
+    """Though the newest version was removed after a rollback, or is champion still."""
+    for seed in (1, 2, 3):
+        add(seed)
+    if removed == "champions/3":
+        champion.rollback()
+    for name in removed.split():
+        place = Path("models", name)
+        place.unlink() if place.is_symlink() else shutil.rmtree(place)
+    assert add(4)["version"] == 4
+    champion.rollback() if removed == "champions/3" else None
+    assert add(5)["version"] == 5
+
+
+def test_a_number_is_not_given_twice_in_a_project_that_remembers_none() -> None:
+    for seed in (1, 2):
+        add(seed)
+    Path("models/champions/.highest").unlink()
+    champion.rollback()
+    shutil.rmtree("models/champions/2")
+    assert add(3)["version"] == 3
+
+
 def test_a_promotion_killed_after_its_rename_was_a_promotion() -> None:
     add(1)
     add(2)
@@ -96,6 +121,23 @@ def test_a_damaged_previous_version_is_no_aim_of_a_rollback() -> None:
     assert champion.current() == second
 
 
+def test_a_previous_version_of_another_sha256_is_no_aim_of_a_rollback() -> None:
+    """As the server would refuse it, though its outputs are those of its reference."""
+    add(1)
+    second = add(2)
+    for name, content in tiny_export.contents(3).items():
+        Path("models/champions/1", name).write_bytes(content)
+    message = (
+        r"champions/1/model.onnx has sha256 \w+, not \w+ as models/champions/1/champion.json sa"
+    )
+    with pytest.raises(UserError, match=message):
+        champion.rollback()
+    Path("models/champions/1/model.onnx").unlink()
+    with pytest.raises(UserError, match="champions/1/model.onnx is missing; restore it or promote"):
+        champion.rollback()
+    assert champion.current() == second
+
+
 def test_a_folder_that_a_user_put_there_is_not_replaced(project: Path) -> None:
     own = project / "models/champion/own.onnx"
     own.parent.mkdir(parents=True)
@@ -106,12 +148,61 @@ def test_a_folder_that_a_user_put_there_is_not_replaced(project: Path) -> None:
     assert champion.versions() == {}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"name": "cnn"}'])
-def test_a_damaged_description_is_one_line(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", r"it must be a JSON object, not \[\]"),
+        ("[" * 100_000, ".*recursion"),
+        ('{"name": "cnn"}', "experiment: Field required"),
+        (("version", "2"), "version: Input should be a valid integer, not '2'"),
+        (("version", True), "version: Input should be a valid integer, not True"),
+        (("previous", "1"), "previous: Input should be a valid integer, not '1'"),
+        (("validation_accuracy", None), "validation_accuracy: Input should be a valid number, not"),
+        (("scores", {"test": []}), r"scores.test: Input should be a valid dictionary, not \[\]"),
+    ],
+)
+def test_a_damaged_description_is_one_line(text: str | tuple[str, object], message: str) -> None:
     add(1)
-    Path("models/champion/champion.json").write_text(text)
-    with pytest.raises(UserError, match=r"champion.json is damaged \(.+\); restore it, or remove"):
+    path = Path("models/champion/champion.json")
+    changed = text if isinstance(text, str) else json.dumps(edited(path, *text))
+    path.write_text(changed)
+    expected = (
+        rf"^models/champion/champion.json is damaged \({message}.*\); restore it, or make anoth"
+    )
+    with pytest.raises(UserError, match=expected):
         champion.current()
+
+
+def edited(path: Path, key: str, value: object) -> dict[str, object]:
+    return json.loads(path.read_text()) | {key: value}
+
+
+def test_a_damaged_version_of_long_ago_is_skipped_and_named() -> None:
+    for seed in (1, 2, 3, 4):
+        add(seed)
+    Path("models/champions/1/champion.json").write_text("[]")
+    Path("models/champions/2/champion.json").unlink()
+    Path("models/champions/3.zip").write_bytes(b"a user's copy")
+    assert list(champion.versions()) == [3, 4]
+    assert list(champion.describe())[-3:] == [
+        "previous:  version 3, cnn of brave-cat, validation accuracy 0.750",
+        "skipped:   models/champions/1/champion.json is damaged (it must be a JSON object, not "
+        "[]); restore it, or remove models/champions/1",
+        "skipped:   models/champions/2/champion.json is missing; restore it, or remove "
+        "models/champions/2",
+    ]
+    assert add(5)["version"] == 5
+
+
+def test_a_damaged_previous_version_is_named() -> None:
+    add(1)
+    add(2)
+    Path("models/champions/1/champion.json").write_text('{"version": "1"}')
+    assert "previous:  version 1, which is missing or damaged" in list(champion.describe())
+    with pytest.raises(UserError, match="champions/1/champion.json is damaged"):
+        champion.rollback()
+    assert add(3)["previous"] == 2
 
 
 def test_the_description_names_what_its_readers_need() -> None:

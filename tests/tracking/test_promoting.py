@@ -100,6 +100,60 @@ def test_a_reason_makes_any_model_champion() -> None:
     assert champion.require()["version"] == 2
 
 
+@pytest.mark.parametrize("reason", ["", " "])
+def test_an_empty_reason_is_none(reason: str) -> None:
+    promotable.write_results({"cnn": range(40)}, seed=1)
+    with pytest.raises(UserError, match=f"--force '{reason}' gives no reason; say why, as --force"):
+        promote(force=reason)
+    assert champion.require()["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("validation.csv", None, "is missing, so no model can be compared with the"),
+        (
+            "validation.csv",
+            "",
+            "is damaged, so no model can be compared with the ch",
+        ),
+        (
+            "validation.csv",
+            "a,b\n",
+            "is damaged, so .* version 1, cnn of .* `python -m animals10 ro",
+        ),
+        (
+            "champion.json",
+            None,
+            "is missing; restore it, or make another .* compared .* --force RE",
+        ),
+        ("champion.json", "[]", "is damaged .* restore it, or make another .* --force REASON"),
+    ],
+)
+def test_a_champion_that_lacks_a_file_is_only_replaced_for_a_reason(
+    name: str, content: str | None, message: str
+) -> None:
+    promotable.write_results({"cnn": range(40)}, seed=1)
+    path = Path("models/champions/1", name)
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(UserError, match=f"^models/champion/{name[:4]}.*{message}"):
+        promote()
+    lines = promote(force="the old one is damaged")
+    known = "cnn of repro-" if name == "validation.csv" else "which is missing or damaged"
+    assert lines[1].startswith(f"previous is version 1, {known}")
+    about = champion.require()
+    assert (about["version"], about["previous"]) == (2, 1)
+
+
+def test_a_champion_whose_folder_is_gone_is_only_replaced_for_a_reason() -> None:
+    promotable.write_results({"cnn": range(40)}, seed=1)
+    shutil.rmtree("models/champions/1")
+    with pytest.raises(UserError, match="models/champion/champion.json is missing; restore it, or"):
+        promote()
+    promote(force="the old one is gone")
+    assert champion.require()["version"] == 2
+
+
 def test_a_model_of_other_photos_needs_a_reason() -> None:
     promotable.write_results({"cnn": range(40)}, first=10, seed=1)
     with pytest.raises(UserError, match=r"other photos or labels \(40, this model on 40, 30 in bo"):

@@ -78,6 +78,16 @@ def test_the_registry_follows_promotions_and_rollbacks() -> None:
     assert list(registry.follow()) == []
 
 
+def test_a_damaged_version_of_long_ago_is_passed_over() -> None:
+    for seed in (1, 2, 3):
+        add(seed)
+    Path("models/champions/1/champion.json").write_text("[]")
+    first, *others = registry.follow()
+    assert first.startswith("registry: a version is skipped, since models/champions/1/champion.js")
+    assert others[0] == "registry: version 2 is animals10 version 1"
+    assert aliases() == {"champion": "2", "previous": "1"}
+
+
 def test_a_sync_completes_the_registry_and_a_second_changes_nothing() -> None:
     add(1)
     assert list(sync.sync())[1:] == [

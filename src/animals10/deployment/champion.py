@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict, get_type_hints
 
 from filelock import FileLock, Timeout
+from pydantic import ConfigDict, ValidationError, create_model
 
 from animals10 import files
 from animals10.deployment import reference
@@ -25,6 +26,7 @@ MODEL, CARD, REFERENCE = "model.onnx", "model.md", "model.reference.npz"
 VALIDATION = "validation.csv"  # sha256, label and prediction of each photo, for the next comparison
 _ABOUT = "champion.json"
 _UNFINISHED = CHAMPIONS / ".unfinished"  # names the version that is being promoted
+_HIGHEST = CHAMPIONS / ".highest"  # the highest number that a version ever had
 _PATIENCE = 60  # seconds for which another promotion is waited for
 
 
@@ -52,6 +54,10 @@ class Champion(Origin):
     reason: str
 
 
+_fields: dict[str, Any] = {key: (kind, ...) for key, kind in get_type_hints(Champion).items()}
+_Content = create_model("_Content", __config__=ConfigDict(strict=True), **_fields)
+
+
 def folder(version: int) -> Path:
     """Return where a version is."""
     return CHAMPIONS / str(version)
@@ -61,36 +67,86 @@ def current() -> Champion | None:
     """Return the present champion, if there is one.
 
     Raises:
-        UserError: its champion.json is damaged.
+        UserError: its champion.json is missing or damaged.
     """
-    return _read(CHAMPION)
+    there = CHAMPION.is_symlink() or (CHAMPION / _ABOUT).is_file()
+    return _read(CHAMPION) if there else None
+
+
+def known() -> Champion | None:
+    """Return the present champion, if there is one whose champion.json can be read."""
+    return _try_read(CHAMPION)[0]
 
 
 def versions() -> dict[int, Champion]:
-    """Return all that are or were champion, by version; not what a killed promotion left."""
-    present, unfinished = current(), _unfinished()
-    found = [_read(place) for place in CHAMPIONS.glob("[0-9]*") if place.name != unfinished]
-    known = {about["version"]: about for about in [present, *found] if about}
-    return dict(sorted(known.items()))
+    """Return all that are or were champion, by version; not what a killed promotion left.
+
+    Those whose champion.json is missing or damaged are left out: `damaged` names them.
+    """
+    found = [known(), *(about for about, _ in map(_try_read, _places()))]
+    return dict(sorted((about["version"], about) for about in found if about))
 
 
-def _unfinished() -> str:
-    return _UNFINISHED.read_text(encoding="utf-8") if _UNFINISHED.is_file() else ""
+def damaged() -> list[str]:
+    """Return a line about each version that `versions` leaves out."""
+    return [problem for _, problem in map(_try_read, _places()) if problem]
 
 
-def _read(place: Path) -> Champion | None:
+def _places() -> list[Path]:
+    killed = {_text(_UNFINISHED)} - {_linked()}
+    found = {place.name for place in CHAMPIONS.glob("[0-9]*") if place.is_dir()} - killed
+    return [folder(number) for number in sorted(int(name) for name in found if name.isdecimal())]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+
+
+def _linked() -> str:
+    """Return the number of the version that is champion, even where its folder is gone, or ""."""
+    return CHAMPION.readlink().name if CHAMPION.is_symlink() else ""
+
+
+def _read(place: Path) -> Champion:
     path = place / _ABOUT
-    if not path.is_file():
-        return None
     try:
         about: Champion = json.loads(path.read_text(encoding="utf-8"))
-        if missing := Champion.__required_keys__ - about.keys():
-            raise ValueError(f"without {', '.join(sorted(missing))}")
-    except (ValueError, AttributeError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}); restore it, or remove {place} and promote again"
-        ) from None
+        _Content.model_validate(about)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; {_advice(place)}") from None
+    except ValidationError as error:
+        raise UserError(f"{path} is damaged ({_explain(error)}); {_advice(place)}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}); {_advice(place)}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); {_advice(place)}") from None
     return about
+
+
+def _explain(error: ValidationError) -> str:
+    """Say what is wrong with the first of the values, and what is allowed."""
+    first = error.errors()[0]
+    if not first["loc"]:
+        return f"it must be a JSON object, not {first['input']!r:.60}"
+    given = "" if first["type"] == "missing" else f", not {first['input']!r:.60}"
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}{given}"
+
+
+def _advice(place: Path) -> str:
+    if place != CHAMPION:
+        return f"restore it, or remove {place}"
+    return (
+        "restore it, or make another champion, which cannot be compared with this one: "
+        "`python -m animals10 promote EXPERIMENT --force REASON`"
+    )
+
+
+def _try_read(place: Path) -> tuple[Champion | None, str]:
+    """Return what champion.json says, or why it cannot be read."""
+    try:
+        return _read(place), ""
+    except UserError as error:
+        return None, str(error)
 
 
 @contextmanager
@@ -123,7 +179,7 @@ def add(contents: Mapping[str, bytes], origin: Origin, reason: str) -> Champion:
         UserError: the model does not reproduce its reference, or `models/champion` is no link.
     """
     _clear()
-    present, version = current(), max(versions(), default=0) + 1
+    version = _highest() + 1
     place = folder(version)
     files.write_bytes(_UNFINISHED, str(version).encode())
     champion = Champion(
@@ -131,7 +187,7 @@ def add(contents: Mapping[str, bytes], origin: Origin, reason: str) -> Champion:
         version=version,
         sha256=hashlib.sha256(contents[MODEL]).hexdigest(),
         promoted=datetime.now(UTC).isoformat(timespec="seconds"),
-        previous=present["version"] if present else None,
+        previous=_previous(),
         reason=reason,
     )
     try:
@@ -145,12 +201,27 @@ def add(contents: Mapping[str, bytes], origin: Origin, reason: str) -> Champion:
     return champion
 
 
+def _previous() -> int | None:
+    """Return the number of the present champion, be it damaged."""
+    if present := known():
+        return present["version"]
+    return int(_linked()) if _linked().isdecimal() else None
+
+
 def _clear() -> None:
-    """Remove what a promotion left that did not come to its end."""
-    present, unfinished = current(), _unfinished()
-    if unfinished and not (present and str(present["version"]) == unfinished):
+    """Remove what a promotion left that did not come to its end; remember the highest number."""
+    unfinished = _text(_UNFINISHED)
+    if unfinished and unfinished != _linked():
         shutil.rmtree(CHAMPIONS / unfinished, ignore_errors=True)
+    if (highest := str(_highest())) != _text(_HIGHEST):
+        files.write_bytes(_HIGHEST, highest.encode())
     _UNFINISHED.unlink(missing_ok=True)
+
+
+def _highest() -> int:
+    """Return the highest number that a version ever had, though its folder may be removed."""
+    numbers = [_text(_HIGHEST), _linked(), *(place.name for place in CHAMPIONS.glob("[0-9]*"))]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
 def _point(version: int) -> None:
@@ -175,12 +246,24 @@ def rollback() -> tuple[Champion, Champion]:
         present = require()
         if not present["previous"]:
             raise UserError(f"version {present['version']} is the first champion: none is before")
-        before = _read(folder(present["previous"]))
-        if not before:
+        if not folder(present["previous"]).is_dir():
             raise UserError(f"{folder(present['previous'])} is missing; restore or promote another")
-        reference.check(Predictor(folder(before["version"]) / MODEL))
-        _point(before["version"])
+        before = _read(folder(present["previous"]))
+        _require_whole(folder(present["previous"]), before)
+        _point(present["previous"])
     return before, present
+
+
+def _require_whole(place: Path, about: Champion) -> None:
+    model = place / MODEL
+    if not model.is_file():
+        raise UserError(f"{model} is missing; restore it or promote another")
+    if (digest := files.sha256(model)) != about["sha256"]:
+        raise UserError(
+            f"{model} has sha256 {digest}, not {about['sha256']} as {place / _ABOUT} says; restore "
+            "it or promote another"
+        )
+    reference.check(Predictor(model))
 
 
 def require() -> Champion:
@@ -213,5 +296,15 @@ def describe() -> Iterator[str]:
     yield f"revision:  {champion['revision']}"
     yield f"promoted:  {champion['promoted']}, {champion['reason']}"
     yield f"model:     {CHAMPION / MODEL}, sha256 {champion['sha256']}"
-    before = versions().get(champion["previous"] or 0)
-    yield f"previous:  {label(before) if before else 'none'}"
+    yield f"previous:  {describe_previous(champion)}"
+    for problem in damaged():
+        yield f"skipped:   {problem}"
+
+
+def describe_previous(champion: Champion) -> str:
+    """Name the version to which a rollback would go, in a clause."""
+    version = champion["previous"]
+    if not version:
+        return "none"
+    before = versions().get(version)
+    return label(before) if before else f"version {version}, which is missing or damaged"

@@ -48,16 +48,23 @@ def promote(experiment: str, model: str | None, force: str | None) -> Iterator[s
 
     Raises:
         UserError: the model is not better beyond chance, was validated on other photos, or is
-            champion already; or there are no such results.
+            champion already; what it would be compared with is missing; the reason is empty; or
+            there are no such results.
     """
+    if force is not None and not force.strip():
+        raise UserError(
+            f"--force {force!r} gives no reason; say why, as --force 'the old one is too slow', or "
+            "leave --force out to compare"
+        )
     challenger = _read(experiment, model)
     with champion.lock():
-        present = champion.current()
+        present = champion.known() if force else champion.current()
         _require_other(challenger, present)
         reason = f"forced: {force}" if force else _compare(challenger, present)
         promoted = champion.add(challenger.contents, challenger.origin, reason)
     yield f"champion is {champion.label(promoted)}: {reason}"
-    yield f"previous is {champion.label(present)}" if present else "there was none before"
+    before = f"previous is {champion.describe_previous(promoted)}"
+    yield before if promoted["previous"] else "there was none before"
 
 
 def _read(experiment: str, model: str | None) -> Challenger:
@@ -127,7 +134,7 @@ def _compare(challenger: Challenger, present: Champion | None) -> str:
     if present is None:
         return "the first champion"
     new = challenger.validation
-    old = _table((champion.folder(present["version"]) / champion.VALIDATION).read_bytes())
+    old = _read_validation(present)
     of_old = f"the champion, {champion.label(present)}"
     advice = "--force REASON promotes it all the same"
     if not new[_PHOTOS].equals(old[_PHOTOS]):
@@ -149,3 +156,16 @@ def _compare(challenger: Challenger, present: Champion | None) -> str:
         f"{origin['validation_accuracy']:.3f}, does not beat {of_old}, beyond chance: {facts}; "
         f"{advice}"
     )
+
+
+def _read_validation(present: Champion) -> pd.DataFrame:
+    path = champion.CHAMPION / champion.VALIDATION
+    try:
+        return _table(path.read_bytes())[[*_PHOTOS, "predicted"]]
+    except (FileNotFoundError, ValueError, KeyError):
+        wrong = "damaged" if path.exists() else "missing"
+        raise UserError(
+            f"{path} is {wrong}, so no model can be compared with the champion, "
+            f"{champion.label(present)}; restore it, give --force REASON to promote without a "
+            "comparison, or go back: `python -m animals10 rollback`"
+        ) from None

@@ -70,6 +70,8 @@ def follow() -> Iterator[str]:
     versions, present = champion.versions(), champion.current()
     if not present:
         return
+    for problem in champion.damaged():
+        yield f"registry: a version is skipped, since {problem}"
     records = store.connect()
     with FileLock(champion.CHAMPIONS / ".registry.lock"):
         registered = _registered(records.client)
