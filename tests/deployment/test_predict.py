@@ -113,6 +113,14 @@ def test_csv_has_a_column_for_each_rank(finished: Path, mixed: Path) -> None:
     assert rows[1]["class"] == ""
 
 
+def test_where_nothing_is_a_photo_the_exit_code_says_so(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no photo")
+    command = (str(tmp_path), "--model", "cnn", "--json", "--log", str(tmp_path / "log"))
+    done = predict(finished, *command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "there is no photo in what was named\n"
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_table_fits_a_terminal(finished: Path, mixed: Path, columns: int) -> None:
     names = "".join(f"{mixed}/{name}\n" for name in ("1.jpg", "deep/ü.png", "page.jpg"))

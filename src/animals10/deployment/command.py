@@ -14,7 +14,7 @@ from animals10.deployment import choosing, photos, printing
 from animals10.deployment.predictor import Predictor
 from animals10.monitoring.log import PredictionLog
 
-SKIPPED = 3  # the exit code when a file was no photo
+NOTHING, SKIPPED = 1, 3  # the exit codes when there was no photo, and when a file was none
 _PIPED = 10_000  # columns of what is no terminal
 
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Predict what the arguments name, and print it.
 
     Returns:
-        The exit code: 0, or 3 when a file was skipped.
+        The exit code: 0, 3 when a file was skipped, or 1 when there was none.
 
     Raises:
         UserError: there is no such model, or no log can be there.
@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
                 bar.update(counts.predicted + counts.skipped - bar.n)
     for line in _summary(counts, predictor, arguments.json or arguments.csv):
         print(line, file=sys.stderr)
+    if not counts.predicted + counts.skipped:
+        return NOTHING
     return SKIPPED if counts.skipped else 0
 
 
