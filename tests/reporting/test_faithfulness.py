@@ -129,17 +129,24 @@ def test_the_model_needs_what_the_map_marks(case: Case) -> None:
 
 
 def test_the_map_agrees_with_occlusion(case: Case) -> None:
-    """Covering a cell costs the probability that the cell brings; more than the centre agrees."""
+    """Covering a cell costs the odds that the cell brings; more than the centre agrees."""
     model, images, labels = case
     maps = class_activation_maps(*case)
     rows, cell = np.arange(len(images)), images.shape[1] // maps.shape[1]
-    before = np.log(model.predict(images, verbose=0)[rows, labels])
+
+    def log_odds(pixels: np.ndarray) -> np.ndarray:  # which a probability of nearly 1 has too
+        probabilities = model.predict(pixels, verbose=0).astype("float64")
+        own = probabilities[rows, labels].copy()
+        probabilities[rows, labels] = 0
+        return np.log(own) - np.log(probabilities.sum(axis=1))
+
+    before = log_odds(images)
     costs = np.zeros(maps.shape)
     for row, column in np.ndindex(maps.shape[1:]):
         covered = images.copy()
         top, left = max(row * cell - cell // 2, 0), max(column * cell - cell // 2, 0)
         covered[:, top : top + 2 * cell, left : left + 2 * cell] = 128
-        costs[:, row, column] = before - np.log(model.predict(covered, verbose=0)[rows, labels])
+        costs[:, row, column] = before - log_odds(covered)
 
     def agreement(maps: np.ndarray) -> float:
         pairs = zip(costs, maps, strict=True)
