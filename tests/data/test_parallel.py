@@ -93,6 +93,8 @@ def test_a_stop_ends_all_processes_within_five_seconds_with_one_line(number: int
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Else it is ignored where these tests run in a shell's background.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     process.stdout.readline()
