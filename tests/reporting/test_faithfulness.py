@@ -124,7 +124,7 @@ def test_the_model_needs_what_the_map_marks(case: Case) -> None:
     for name, other in others.items():
         worse = area(case, other, insert=False), area(case, other, insert=True)
         print(f"{name}: deletion {worse[0]:.3f}, insertion {worse[1]:.3f}")
-        assert deletion < worse[0]
+        assert deletion < worse[0] - 0.01
         assert insertion > worse[1] + 0.02
 
 
@@ -156,4 +156,4 @@ def test_the_map_agrees_with_occlusion(case: Case) -> None:
 
     found, centre = agreement(maps), agreement(blobs(maps))
     print(f"rank correlation with occlusion {found:.3f}, of the centre {centre:.3f}")
-    assert found > max(0.2, centre + 0.03)
+    assert found > max(0.25, centre + 0.03)
