@@ -72,8 +72,8 @@ def _router(service: Service) -> APIRouter:
             raise Refusal(503, "the server is starting or stopping", "not ready")
         return JSONResponse({"status": "ready"})
 
-    for path, answer in (("/health/live", live), ("/health/ready", ready)):
-        router.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
+    for path, endpoint in (("/health/live", live), ("/health/ready", ready)):
+        router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
 
     @router.get("/model", **describing.MODEL)
     async def model() -> Response:

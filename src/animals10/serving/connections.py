@@ -43,7 +43,7 @@ class Full:
     """What a connection beyond the limit gets: 503, but for health.
 
     Args:
-        app: answers for health.
+        app: responds to requests for health.
         refused: is called with each refusal.
     """
 
@@ -66,7 +66,7 @@ class Connection(H11Protocol):
     """A connection as uvicorn's, which would wait for the end of a request's head for ever.
 
     A head has `patience` seconds from its first byte, or from the connection's beginning. Beyond
-    `most` connections, `full` answers; beyond what may wait as well, they are closed.
+    `most` connections, `full` responds; beyond what may wait as well, they are closed.
     """
 
     patience: ClassVar[float] = 10.0

@@ -29,6 +29,6 @@ def _runs(process: int) -> bool:
         os.kill(process, 0)  # which only asks
     except ProcessLookupError:
         return False
-    except OSError:  # another user's
-        return True
+    except PermissionError:  # another user's
+        pass
     return True
