@@ -28,7 +28,7 @@ errors.run(main)
 """
 
 
-STOPPED = "stopped: run the same command again; finished stages and epochs are kept\n"
+STOPPED = "stopped: run the same command again; what is finished is kept\n"
 
 
 def start(body: str, folder: Path, imports: str = "", **settings: str) -> subprocess.Popen[str]:

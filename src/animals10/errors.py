@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-_STOPPED = b"stopped: run the same command again; finished stages and epochs are kept\n"
+_STOPPED = b"stopped: run the same command again; what is finished is kept\n"
 _PATIENCE = 4.0  # seconds for cleaning up
 # What no program can prevent: a full disk, a folder without permission, a broken drive.
 OUTSIDE = (

@@ -108,7 +108,7 @@ def test_every_other_file_is_rejected_with_a_reason() -> None:
         "cat/a.jpg": (b"", "empty file"),
         "cat/b.jpg": (b"<html>", "not an image: HTML page"),
         "cat/c.jpg": (b"<html>", "not an image: HTML page"),
-        "cat/tiny.png": (picture(1, (60, 20), "PNG"), "too small: 60 x 20 pixels"),
+        "cat/tiny.png": (picture(1, (60, 20), "PNG"), "too small: 60 x 20 pixels; a side needs 24"),
         "notes.txt": (b"x", "not in a class folder"),
         ".ipynb_checkpoints/1.jpg": (picture(9), "hidden file or folder"),
         "cat/.ipynb_checkpoints/2.jpg": (picture(9), "hidden file or folder"),

@@ -169,7 +169,7 @@ def cut(kind: str, **options: object) -> bytes:
     [
         (b"", "empty file"),
         (b"just words", "not an image"),
-        (picture(1, (400, 20)), "too small: 400 x 20 pixels"),
+        (picture(1, (400, 20)), "too small: 400 x 20 pixels; a side needs 24"),
         (saved(Image.new("F", (40, 40)), "TIFF"), "unsupported pixels: floating-point values"),
         (
             saved(Image.new("I", (40, 40), 70_000), "TIFF"),

@@ -90,7 +90,7 @@ def evaluate(
         batches = Batches(examples, batch_size=64, shuffle=False)
         probabilities = execution.predict(copy, batches, acceleration, f"{name} on {split}")
         predicted[split] = Predictions(probabilities, examples.labels)
-    groups = {split: photos["group"][photos["split"] == split].to_numpy() for split in splits}
+    groups = _groups(photos)
     scores = {split: _scores(each, groups[split]) for split, each in predicted.items()}
     unique = photos["unique"][photos["split"] == "test"].to_numpy()
     if unique.any() and not unique.all():
@@ -127,8 +127,12 @@ def compare_baselines(
         "test": Examples(computed[0], test.labels),
     }
     predicted = baselines.predict(features.load(folder, "train", augmented=False), splits)
-    groups = {split: photos["group"][photos["split"] == split].to_numpy() for split in splits}
-    return Baselines(predicted, baselines.scores(predicted, splits, groups))
+    return Baselines(predicted, baselines.scores(predicted, splits, _groups(photos)))
+
+
+def _groups(photos: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the group of each photo, by split."""
+    return {str(split): rows["group"].to_numpy() for split, rows in photos.groupby("split")}
 
 
 def write(

@@ -111,14 +111,17 @@ def _open(
             return _decode(image, size)
     except Image.DecompressionBombError as error:
         pixels = re.findall(r"\d+", str(error))
-        raise ImageError(f"too large: {pixels[0]} pixels") from None
+        most = max(largest_jpeg, largest_other)
+        raise ImageError(f"too large: {pixels[0]} pixels; {most:,} are allowed") from None
 
 
 def _require_size(size: tuple[int, int], smallest: int, largest: int) -> None:
     if min(size) < smallest:
-        raise ImageError(f"too small: {size[0]} x {size[1]} pixels")
-    if size[0] * size[1] > largest or max(size) > _LONGEST:
-        raise ImageError(f"too large: {size[0]} x {size[1]} pixels")
+        raise ImageError(f"too small: {size[0]} x {size[1]} pixels; a side needs {smallest}")
+    if size[0] * size[1] > largest:
+        raise ImageError(f"too large: {size[0]} x {size[1]} pixels; {largest:,} are allowed")
+    if max(size) > _LONGEST:
+        raise ImageError(f"too large: {size[0]} x {size[1]} pixels; a side may have {_LONGEST:,}")
 
 
 def _require_memory(image: ImageFile.ImageFile, content: bytes) -> None:
