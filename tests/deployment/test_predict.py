@@ -145,7 +145,10 @@ def test_a_list_may_name_photos_by_patterns_and_a_model_by_its_path(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "champion"], "models/champion has no model; name another: cnn, frozen, fine"),
+        (
+            ["--model", "champion"],
+            "models/champion has no model; promote one, or name another: cnn, ",
+        ),
         (["--model", "nowhere.onnx"], "nowhere.onnx is no file; give champion, cnn, frozen, fine"),
         (["--model", "params.yaml"], "params.yaml is no model that the stage `export` wrote"),
         (["--top", "0"], "'0' is not allowed; give 1 or more"),

@@ -1,20 +1,21 @@
-"""Twenty hostile clients of a server: python -m serving.attacking PORT; until it is killed."""
+"""Twenty hostile clients of a server: python -m serving.attacking PORT KIND; until it is killed."""
 
 import sys
 import threading
 import time
 from contextlib import suppress
-from itertools import cycle
+from itertools import cycle, islice
 
-from serving.hostile import CASES, exchange, png, request, trickle
+from serving.hostile import CASES, exchange, png, request, scans, trickle
 
 CLIENTS = 20
+COSTLY = [request(content) for content in (png(7000, 7000), png(4000, 3999), scans(80))]
+KINDS = {"mixed": [content for _, content in CASES.values()] + COSTLY, "costly": COSTLY}
 
 
-def attack(port: int, number: int) -> None:
+def attack(port: int, requests: list[bytes], number: int) -> None:
     """Send what is hostile, a request a second; every fourth client trickles."""
-    requests = [content for _, content in CASES.values()] + [request(png(7000, 7000))]
-    for content in cycle(requests[number:] + requests[:number]):
+    for content in islice(cycle(requests), number, None):
         if number % 4 == 0:
             trickle(port, request(b"", length=1000), 0.5, lambda: False)
         else:
@@ -25,4 +26,5 @@ def attack(port: int, number: int) -> None:
 
 if __name__ == "__main__":
     for number in range(CLIENTS):
-        threading.Thread(target=attack, args=(int(sys.argv[1]), number)).start()
+        arguments = int(sys.argv[1]), KINDS[sys.argv[2]], number
+        threading.Thread(target=attack, args=arguments).start()

@@ -43,10 +43,10 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-def scans(count: int) -> bytes:
+def scans(count: int, size: tuple[int, int] = (2000, 1500)) -> bytes:
     """Return a progressive JPEG whose last scan is repeated."""
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(picture(1, (2000, 1500)))).save(buffer, "JPEG", progressive=True)
+    Image.open(io.BytesIO(picture(1, size))).save(buffer, "JPEG", progressive=True)
     content = buffer.getvalue()
     last = content.rindex(b"\xff\xda")
     return content[:-2] + content[last:-2] * count + content[-2:]

@@ -175,6 +175,8 @@ def test_a_token_is_asked_for_but_by_health(finished: Path, tmp_path: Path) -> N
         for wrong in (f"Bearer {TOKEN}x", "Bearer", TOKEN, f"Basic {TOKEN}"):
             headers = {"Authorization": wrong}
             assert requests.get(f"{here}/model", headers=headers, timeout=60).status_code == 401
+        other = {"Authorization": f"bearer {TOKEN}"}  # as RFC 9110, 11.1, allows
+        assert requests.get(f"{here}/model", headers=other, timeout=60).status_code == 200
         right = {"Authorization": f"Bearer {TOKEN}"}
         assert requests.get(f"{here}/model", headers=right, timeout=60).status_code == 200
         assert TOKEN not in running.log
@@ -244,6 +246,31 @@ def test_the_work_of_a_client_that_went_away_is_dropped(server: Server) -> None:
     assert server.metric("batch_images_sum") - before < 16
 
 
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/{name}/infer"])
+def test_a_client_that_leaves_while_it_sends_is_no_error(server: Server, path: str) -> None:
+    path = path.format(name=server.get("/model").json()["name"])
+    name = r'refused_total\{reason="client gone"\}'
+    before, log = server.metric(name), server.log
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode())
+        connection.sendall(b"Content-Length: 100\r\n\r\nabc")
+    end = time.monotonic() + 20
+    while server.metric(name) == before:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert server.log == log
+
+
+def test_what_is_over_its_deadline_leaves_no_word_in_the_log(
+    finished: Path, tmp_path: Path
+) -> None:
+    with serving(finished, tmp_path / "log", "--set", "deadline=0.001") as running:
+        log = running.log
+        assert running.post(*FILES).status_code == 504
+        assert running.post(*FILES).status_code == 504
+        assert running.log == log
+
+
 def promote(folder: Path, version: int, source: Path, damaged: bool = False) -> str:
     """Change the champion as `promote` does: a new folder, and one rename of a link to it."""
     place = folder / "models/champions" / str(version)
@@ -307,6 +334,25 @@ def test_a_new_champion_is_served_without_a_failed_request(finished: Path, tmp_p
         record.write_text(whole)  # as somebody repairs it
         wait_for(running, 6)
         assert running.get("/model").json()["problem"] is None
+
+
+@pytest.mark.parametrize("dangles", [False, True])
+def test_a_champion_that_disappears_is_served_on(
+    finished: Path, tmp_path: Path, dangles: bool
+) -> None:
+    shutil.copytree(finished / "metrics", tmp_path / "metrics")
+    shutil.copytree(finished / "models", tmp_path / "models", symlinks=True)
+    promote(tmp_path, 1, finished / "models/cnn.onnx")
+    with serving(tmp_path, tmp_path / "log") as running:
+        link = tmp_path / "models/champion"
+        link.unlink()
+        if dangles:
+            link.symlink_to("champions/9")
+        wait_for_problem(running)
+        assert running.get("/model").json()["version"] == 1
+        assert ("has no model" if dangles else "models/champion is gone") in running.log
+    if dangles:
+        assert "models/champion has no model; promote one" in refused(tmp_path, "--port", "0")
 
 
 def wait_for(running: Server, version: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, picture
+from serving import attacking
 from serving.hostile import CASES, chunks, exchange, request, send, trickle
 from serving.running import FILES, Server, serving
 
@@ -145,7 +146,8 @@ def test_more_connections_than_open_files_are_refused_at_the_start(finished: Pat
 
 
 @pytest.mark.slow
-def test_honest_clients_are_not_disturbed(finished: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", attacking.KINDS)
+def test_honest_clients_are_not_disturbed(finished: Path, tmp_path: Path, kind: str) -> None:
     """The 99th percentile of four honest clients at most doubles beside twenty hostile ones."""
     with serving(finished, tmp_path / "log") as running:
         honest = [("a.jpg", picture(1, (300, 260)))]
@@ -171,7 +173,7 @@ def test_honest_clients_are_not_disturbed(finished: Path, tmp_path: Path) -> Non
         p99(5)
         alone = p99(15)
         # In a process of their own, lest the clients wait for each other's interpreter.
-        command = [sys.executable, "-m", "serving.attacking", str(running.port)]
+        command = [sys.executable, "-m", "serving.attacking", str(running.port), kind]
         with subprocess.Popen(
             command, env=os.environ | {"PYTHONPATH": "src:tests"}, cwd=ROOT
         ) as attackers:

@@ -80,6 +80,8 @@ def open_archive(file: IO[bytes], source: str) -> Iterator[list[Entry]]:
 
 def _entries(file: IO[bytes], store: IO[bytes], source: str) -> list[Entry]:
     check = _Check(source, size=file.seek(0, 2))
+    if not file.tell():
+        raise ArchiveError(f"{source} is empty: 0 bytes; download or pack it again")
     file.seek(0)
     is_zip = file.read(4) in (b"PK\3\4", b"PK\5\6")
     file.seek(0)
@@ -117,8 +119,10 @@ class _Check:
 
     def member(self, name: str, size: int) -> None:
         """Refuse a member whose name leads elsewhere or occurs twice, or that is too large."""
-        if name.startswith("/") or re.match("[A-Za-z]:", name) or "\\" in name or "\0" in name:
+        if name.startswith("/") or "\\" in name or "\0" in name:
             self.refuse(name, "is no relative path with forward slashes")
+        if re.match("[A-Za-z]:", name):
+            self.refuse(name, "begins as a drive of Windows does")
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if ".." in parts:
             self.refuse(name, "leads out of the archive by '..'")
@@ -144,7 +148,7 @@ class _Check:
     def refuse(self, name: str, what: str) -> NoReturn:
         raise ArchiveError(
             f"{self.source}: its member {name!r} {what}; "
-            "nothing was taken from it; pack the photos again, as plain files"
+            "nothing was taken from it; change that, and pack the photos again, as plain files"
         )
 
 
@@ -158,7 +162,8 @@ def _zip_entries(file: IO[bytes], check: _Check) -> Iterator[Entry]:
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             check.refuse(name, "is a link or a device")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            check.refuse(name, "is packed in an unusual way, which cannot be unpacked safely")
+            kind = f"zip's method {member.compress_type}; allowed: 0 (stored) and 8 (deflated)"
+            check.refuse(name, f"is packed in an unusual way ({kind})")
         check.member(name, member.file_size)
         yield Entry(name, partial(read, member), member.file_size)
 

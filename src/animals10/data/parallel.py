@@ -56,7 +56,7 @@ def in_order(
         UserError: the system killed a process.
     """
     count = min(MOST_AT_ONCE, os.cpu_count() or 1)
-    pool = ProcessPoolExecutor(count, initializer=begin_worker, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(count, initializer=_start, initargs=(os.getpid(),))
     running: deque[Iterator[tuple[Item, Result]]] = deque()
     try:
         for chunk in chunks:
@@ -76,12 +76,8 @@ def in_order(
             pool.shutdown(cancel_futures=True)
 
 
-def begin_worker(parent: int) -> None:
-    """Prepare a process of a pool: only its parent handles a stop, with which it ends.
-
-    Args:
-        parent: that started it.
-    """
+def _start(parent: int) -> None:
+    # Only the first process handles a stop, and the others end with it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)

@@ -18,10 +18,11 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from animals10 import files
 from animals10.deployment import reference
+from animals10.deployment.choosing import CHAMPION
 from animals10.deployment.predictor import Predictor
 from animals10.errors import UserError
 
-CHAMPION, CHAMPIONS = Path("models/champion"), Path("models/champions")
+CHAMPIONS = Path("models/champions")
 MODEL, CARD, REFERENCE = "model.onnx", "model.md", "model.reference.npz"
 VALIDATION = "validation.csv"  # sha256, label and prediction of each photo, for the next comparison
 _ABOUT = "champion.json"

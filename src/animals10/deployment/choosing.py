@@ -1,11 +1,13 @@
 """Which exported model to use."""
 
 import json
+import os
 from pathlib import Path
 
 from animals10.errors import UserError
 from animals10.files import MODELS
 
+CHAMPION = Path("models/champion")
 _NAMES = ("champion", *MODELS.values())
 
 
@@ -25,7 +27,7 @@ def find(wanted: str | None = None) -> tuple[Path, str]:
     note = ""
     if wanted is None:
         wanted = "champion"
-        if not _file(wanted).is_file():
+        if not os.path.lexists(CHAMPION):  # a damaged one has no substitute
             wanted, accuracy = _best_on_validation()
             note = f"there is no champion, so the model best on validation predicts: {wanted}"
             note += f" (accuracy {accuracy:.3f})"
@@ -37,14 +39,14 @@ def find(wanted: str | None = None) -> tuple[Path, str]:
 
 def _file(wanted: str) -> Path:
     if wanted == "champion":
-        found = sorted(Path("models/champion").glob("*.onnx"))
-        return found[0] if found else Path("models/champion/champion.onnx")
+        found = sorted(CHAMPION.glob("*.onnx"))
+        return found[0] if found else CHAMPION / "champion.onnx"
     return Path(f"models/{wanted}.onnx") if wanted in _NAMES else Path(wanted)
 
 
 def _missing(wanted: str, path: Path) -> str:
     if wanted == "champion":
-        return "models/champion has no model; name another: " + ", ".join(_NAMES[1:])
+        return f"{CHAMPION} has no model; promote one, or name another: {', '.join(_NAMES[1:])}"
     if wanted in _NAMES:
         return f"{path} is not here; run `make repro`, which writes it, or `dvc pull`"
     return f"{path} is no file; give {', '.join(_NAMES)}, or the path of an exported model"

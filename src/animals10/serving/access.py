@@ -42,15 +42,15 @@ class Access:
 
     def __init__(self, app: ASGIApp, token: str | None, refused: Callable[[Refusal], None]) -> None:
         self._app, self._refused = app, refused
-        self._expected = None if token is None else f"Bearer {token}".encode()
+        self._token = None if token is None else token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
-        if scope["type"] == "lifespan" or self._expected is None or scope["path"] in _OPEN:
+        if scope["type"] == "lifespan" or self._token is None or scope["path"] in _OPEN:
             await self._app(scope, receive, send)
             return
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        if hmac.compare_digest(given, self._expected):
+        scheme, _, given = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
+        if scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self._token):
             await self._app(scope, receive, send)
             return
         refusal = Refusal(401, "give the token: Authorization: Bearer TOKEN", "token")

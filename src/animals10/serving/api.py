@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from animals10.serving import describing, inference_protocol, uploads
@@ -142,6 +143,10 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
     async def refuse(request: Request, error: Refusal) -> Response:
         service.metrics.refuse(error)
         return error.response(request.url.path)
+
+    @app.exception_handler(ClientDisconnect)
+    async def lose(request: Request, error: ClientDisconnect) -> Response:
+        return await refuse(request, Refusal(499, "the client has gone", "client gone"))
 
     @app.exception_handler(RequestValidationError)
     async def explain(request: Request, error: RequestValidationError) -> Response:

@@ -38,6 +38,8 @@ class Bodies:
         try:
             body.require_length()
             await self._app(scope, body.receive, body.send)
+        except asyncio.CancelledError:  # by uvicorn, which stops and has waited long enough
+            body.refusal = Refusal(503, "the server is stopping; try again", "stopping")
         except Exception:
             if body.refusal is None:
                 raise

@@ -119,7 +119,9 @@ class Following:
                 self._fail(str(error) or type(error).__name__)
 
     async def _look(self) -> None:
-        path, _ = choosing.find(self._wanted)
+        path, note = choosing.find(self._wanted)
+        if note and self.current.version:
+            raise UserError(f"{choosing.CHAMPION} is gone; promote a model, or start anew")
         state, now = _state(path), asyncio.get_running_loop().time()
         if state == self._loaded:
             self.problem = ""

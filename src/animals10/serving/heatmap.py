@@ -3,8 +3,6 @@
 Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014.
 """
 
-import asyncio
-
 import numpy as np
 from PIL import Image
 
@@ -35,7 +33,7 @@ async def explain(service: Service, model: Model, predicted: Predicted) -> np.nd
     copies = covered(predicted.image)
     with service.batcher.room(len(copies), background=True):
         waiting = (service.batcher.predict(model, copy, background=True) for copy in copies)
-        outputs = await within(asyncio.gather(*waiting), service.settings.deadline)
+        outputs = await within(waiting, service.settings.deadline)
     label = predicted.outputs.probabilities[0].argmax()
     falls = [
         predicted.outputs.probabilities[0, label] - each.probabilities[0, label] for each in outputs

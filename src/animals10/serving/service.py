@@ -1,7 +1,7 @@
 """From uploaded files to predictions, within a deadline, by one model."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -34,7 +34,7 @@ Record = Callable[[Model, list[Row], list[Predicted]], None]
 
 
 class Service:
-    """All that predicts: threads that decode, the batcher, the model that is followed.
+    """All that predicts: what decodes, the batcher, the model that is followed.
 
     Args:
         settings: the limits.
@@ -89,13 +89,13 @@ class Service:
         """
         model = self.following.current
         with self.batcher.room(len(uploads)):
-            work = asyncio.gather(*(self._outcome(model, upload) for upload in uploads))
+            work = [self._outcome(model, upload) for upload in uploads]
             return model, await within(work, self.settings.deadline, gone)
 
     async def _outcome(self, model: Model, upload: Upload) -> Outcome:
         try:
             size = model.predictor.size
-            image = await self._decoder.decode(bytes(upload.content), size)
+            image = await self._decoder.decode(upload.content, size)
         except ImageError as error:
             return error
         return Predicted(image, await self.batcher.predict(model, image))
@@ -143,22 +143,27 @@ def describe(model: Model, uploads: list[Upload], outcomes: list[Outcome], top: 
 
 
 async def within(
-    work: "asyncio.Future[Result]", seconds: float, gone: Awaitable[None] | None = None
-) -> Result:
-    """Wait for work, but no longer than it is of use; then cancel it.
+    work: Iterable[Awaitable[Result]], seconds: float, gone: Awaitable[None] | None = None
+) -> list[Result]:
+    """Wait for all of some work, but no longer than it is of use; then cancel what is left.
 
     Raises:
         Refusal: its time is over, or the client has gone.
     """
+    parts = [asyncio.ensure_future(each) for each in work]
+    whole = asyncio.gather(*parts)
     watch = [] if gone is None else [asyncio.ensure_future(gone)]
-    every: set[asyncio.Future[Any]] = {work, *watch}
+    every: list[asyncio.Future[Any]] = [whole, *watch]
     try:
         await asyncio.wait(every, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
+        if whole.done():
+            return whole.result()
+        left = any(each.done() for each in watch)
     finally:
-        for each in every:
+        for each in (*every, *parts):
             each.cancel()
-    if watch and watch[0].done():
+        # So that none is lost, of which asyncio would complain.
+        await asyncio.gather(*every, *parts, return_exceptions=True)
+    if left:
         raise Refusal(499, "the client has gone", "client gone")
     raise Refusal(504, f"not done within {seconds:g} seconds; try again later", "deadline")

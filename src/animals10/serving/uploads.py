@@ -132,10 +132,11 @@ class _Form:
         field_name = options.get(b"name", b"").decode("utf-8", "replace")
         name = options.get(b"filename", b"")
         if field_name != FIELD or b"filename" not in options:
+            missing = "" if b"filename" in options else ", without a filename"
             raise Refusal(
                 400,
-                f"the form's part {shortened(field_name)} is no file of the name {FIELD}; name "
-                f"each file's part {FIELD}, and give nothing else",
+                f"the form has a part {shortened(field_name)}{missing}; give files alone, each as "
+                f"a part {FIELD} with a filename",
                 "form",
             )
         if len(name) > self._settings.name_length:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from animals10 import files
-from animals10.deployment import champion
+from animals10.deployment import champion, choosing
 from animals10.deployment.champion import Champion, Origin
 from animals10.errors import UserError
 from animals10.evaluation import statistics, tables
@@ -159,7 +159,7 @@ def _compare(challenger: Challenger, present: Champion | None) -> str:
 
 
 def _read_validation(present: Champion) -> pd.DataFrame:
-    path = champion.CHAMPION / champion.VALIDATION
+    path = choosing.CHAMPION / champion.VALIDATION
     try:
         return _table(path.read_bytes())[[*_PHOTOS, "predicted"]]
     except (FileNotFoundError, ValueError, KeyError):
