@@ -13,6 +13,7 @@ from animals10.parameters import BACKBONES
 def test_every_backbone_is_quoted_once() -> None:
     quoted = pd.read_csv(ROOT / backbones.QUOTED)
     assert sorted(quoted["name"]) == sorted(BACKBONES)
+    assert set(pd.read_csv(ROOT / backbones.PHOTOS)["name"]) <= set(BACKBONES)
 
 
 @pytest.mark.slow
@@ -27,8 +28,11 @@ def test_measured_figures_are_keras_published_ones(tmp_path: Path) -> None:
     assert 1 < row["step_ms"] < 60_000
     assert 100 < row["peak_memory_mb"] < 10_000
     quoted = pd.read_csv(ROOT / backbones.QUOTED)
-    files = backbones.write_table(tmp_path, measured[:1], quoted, batch=1)
+    photos = pd.DataFrame({"name": ["MobileNetV2"], "frozen": [0.95], "finetuned": [None]})
+    files = backbones.write_table(tmp_path, measured[:1], quoted, photos, batch=1)
     assert [path.name for path in files] == ["backbones.csv", "backbones.md", "backbones.png"]
     assert pd.read_csv(files[0])["cpu_ms"].tolist() == [25.9]
-    assert "| MobileNetV2 | 224 | 14 (14) | 3.5 (3.5) | 105 (105) |" in files[1].read_text()
+    text = files[1].read_text()
+    assert "| MobileNetV2 | 224 | 14 (14) | 3.5 (3.5) | 105 (105) |" in text
+    assert "| 71.3 | 90.1 | 0.950 | – |" in text
     assert files[2].read_bytes().startswith(b"\x89PNG")
