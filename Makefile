@@ -61,8 +61,8 @@ clean: ## remove the environment and caches, not data or models
 test: $(DEV) ## run the default tests (under 10 minutes on 2 cores)
 	pytest
 
-test-slow: $(DEV) ## run the tests that take minutes
-	pytest -m slow
+test-slow: $(DEV) ## run the tests that take minutes, one at a time, as some measure
+	pytest -m slow --numprocesses 0
 
 test-realdata: $(DEV) ## run the tests on the photos and weights in ../shared
 	pytest -m realdata

@@ -224,7 +224,9 @@ def test_the_finished_project_has_its_report(finished: Path) -> None:
     wrong = int((test[best] != test["label"]).sum())
     pictures = [tag for tag, _ in parsed.tags if tag == "img"]
     assert len(pictures) == 4 * min(wrong, 12)
-    assert (folder / "report.md").read_text().startswith(f"**{best} is the best model")
+    short = (folder / "report.md").read_text()
+    assert short.startswith(f"**{best} is the best model")
+    assert "| logistic regression |" in short
     for outside in (str(finished), "http://", "https://"):
         assert outside not in text.replace("http://www.w3.org/", "")
     table = found.robustness
