@@ -28,7 +28,7 @@ PHOTOS = Path("benchmarks/animals10_backbones.csv")
 _ADVICE = """
 Which to take: for photos the default, EfficientNetLite2; where time or memory are short,
 EfficientNetLite0. The weights of both come with the installation. Where weights may be downloaded,
-EfficientNetV2B0 costs less than EfficientNetB0 on CPUs and is more accurate on ImageNet;
+EfficientNetV2B0 costs about as much as EfficientNetB0, and is more accurate on ImageNet;
 EfficientNetV2B3 and ConvNeXtTiny are more accurate still, and take several times as long.
 Those of KerasHub are in hub.md.
 """
