@@ -91,10 +91,10 @@ class DecodingProcess:
         process.stdin.write(content)
         process.stdin.flush()
         good, length = _RESPONSE.unpack(_read(process.stdout, _RESPONSE.size))
-        answer = _read(process.stdout, length)
+        body = _read(process.stdout, length)
         if not good:
-            raise ImageError(answer.decode())
-        return np.frombuffer(answer, np.uint8).reshape(size, size, 3)
+            raise ImageError(body.decode())
+        return np.frombuffer(body, np.uint8).reshape(size, size, 3)
 
     def _kill(self) -> None:
         if self._process is not None:
@@ -133,15 +133,15 @@ def main() -> None:
     while select.select([requests], [], [], _IDLE)[0]:
         try:
             size, *limits, length = _REQUEST.unpack(_read(requests, _REQUEST.size))
-            answer = _answer(_read(requests, length), size, *limits)
+            good, body = _respond(_read(requests, length), size, *limits)
         except (EOFError, MemoryError):
             return
-        responses.write(_RESPONSE.pack(answer[0], len(answer[1])))
-        responses.write(answer[1])
+        responses.write(_RESPONSE.pack(good, len(body)))
+        responses.write(body)
         responses.flush()
 
 
-def _answer(content: bytes, size: int, *limits: int) -> tuple[bool, bytes]:
+def _respond(content: bytes, size: int, *limits: int) -> tuple[bool, bytes]:
     try:
         return True, examine(content, size, *limits)[0].tobytes()
     except ImageError as error:
