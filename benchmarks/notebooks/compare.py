@@ -1,6 +1,6 @@
 """The pipeline against the two ways that notebooks are written: `make compare`.
 
-    PYTHONPATH=src python benchmarks/notebooks/compare.py [head | finetune] [repetitions]
+    PYTHONPATH=src python benchmarks/notebooks/compare.py [head | finetune] [repetitions] [photos]
 
 Photos and ImageNet weights are those of ../shared; the photos have up to 224 pixels
 on the shorter side, as photos are, since decoding them is part of the work. All three ways take
@@ -182,9 +182,9 @@ def in_turn(ways: list[Callable[[], None]], repetition: int) -> None:
         way()
 
 
-def measure_head(folder: Path) -> None:
+def measure_head(folder: Path, photos: int = HEAD[0]) -> None:
     """Measure a head from photos on disk, and another head after it."""
-    project, table = prepare(folder, HEAD), Table("head")
+    project, table = prepare(folder, (photos, *HEAD[1:])), Table("head", photos)
     ways = [partial(head_in_pipeline, table, project)]
     ways += [partial(head_in_notebook, table, project, way) for way in NOTEBOOKS]
     in_turn(ways, table.repetition)
@@ -209,9 +209,10 @@ def head_in_notebook(table: Table, project: Path, way: str) -> None:
     table.add("another head", way, HEAD[-1]["frozen"] * one)
 
 
-def measure_finetune(folder: Path) -> None:
+def measure_finetune(folder: Path, photos: int = FINETUNE[0]) -> None:
     """Measure epochs of fine-tuning, and what they and the head before them reach."""
-    project, table = prepare(folder, FINETUNE), Table("finetune, an epoch")
+    project = prepare(folder, (photos, *FINETUNE[1:]))
+    table = Table("finetune, an epoch", photos)
 
     def in_pipeline() -> None:
         pipeline(project, "finetune")
@@ -236,14 +237,14 @@ def add_epochs(
 def main() -> None:
     """Measure what the command line says as often as it says, and print the ratios."""
     works = {"head": measure_head, "finetune": measure_finetune}
-    work, repetitions = sys.argv[1:] or ("", "0")
+    work, repetitions, *photos = sys.argv[1:] or ("", "0")
     if work and not WEIGHTS.exists():
         sys.exit(
             "there is no folder ../shared: photos and weights for measuring are expected there"
         )
     with tempfile.TemporaryDirectory() as name:
         for _ in range(int(repetitions)):
-            works[work](Path(name))
+            works[work](Path(name), *map(int, photos))
     if not Table.path.exists():
         sys.exit("nothing is measured yet; give head or finetune, and a number of repetitions")
     print(ratios().to_markdown())

@@ -12,9 +12,10 @@ NOTEBOOKS = {"a": "generator.py", "b": "dataset.py"}
 # What is measured; rows of other code than the newest do not count.
 CODE = ("src", "stages", "dvc.yaml", "params.yaml", "uv.lock", "benchmarks/notebooks/*.py")
 COLUMNS = [
-    "work", "way", "repetition", "seconds", "val_accuracy", "outputs", "revision", "machine",
+    "work", "way", "repetition", "seconds", "val_accuracy", "outputs", "photos", "revision",
+    "machine",
 ]  # fmt: skip
-SAME = ["revision", "machine"]  # of rows that may be compared
+SAME = ["photos", "revision", "machine"]  # of rows that may be compared
 
 
 @cache
@@ -32,14 +33,18 @@ def read_rows(path: Path) -> pd.DataFrame:
 class Table:
     """benchmarks/notebooks/measured.csv.
 
+    Args:
+        work: the first column of rows that are counted.
+        photos: that all is measured on.
+
     Attributes:
         repetition: number of this one.
     """
 
     path = Path(__file__).with_name("measured.csv")
 
-    def __init__(self, work: str) -> None:
-        self.place = [revision(), provenance.surroundings()["machine"]]
+    def __init__(self, work: str, photos: int) -> None:
+        self.place = [photos, revision(), provenance.surroundings()["machine"]]
         rows = read_rows(self.path) if self.path.exists() else pd.DataFrame(columns=COLUMNS)
         earlier = rows[(rows["work"] == work) & (rows[SAME] == self.place).all(axis=1)]
         self.repetition = int(earlier["repetition"].max()) + 1 if len(earlier) else 0
@@ -57,7 +62,7 @@ def ratios() -> pd.DataFrame:
     """Return what each work takes, and how much longer in the notebooks: median (least to most).
 
     Times of one repetition are compared with each other. Repetitions that were cut off do not
-    count, nor does what was measured before on other code or another machine.
+    count, nor does what was measured before on other photos, code or another machine.
     """
     measured = read_rows(Table.path)
     whole = measured.groupby(["work", *SAME, "repetition"])["way"].transform("nunique") == 3
@@ -80,4 +85,4 @@ def ratios() -> pd.DataFrame:
         lambda found: f"{found.value_counts().iloc[0]} of {len(found)}"
     )
     table = table.join(accuracies.round(3).add_prefix("accuracy, "))
-    return table.join(measured.groupby("work")["revision"].last())
+    return table.join(measured.groupby("work")[["photos", "revision"]].last())
