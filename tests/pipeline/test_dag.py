@@ -110,7 +110,7 @@ def test_acceleration_is_imported_at_one_place() -> None:
 
 @pytest.mark.parametrize(
     ("library", "packages"),
-    [("mlflow", {"tracking"}), ("tensorflow", {"acceleration", "training"})],
+    [("mlflow", {"tracking"}), ("tensorflow", {"acceleration", "deployment", "training"})],
 )
 def test_packages_that_import_a_library(library: str, packages: set[str]) -> None:
     pattern = re.compile(rf"^\s*(import|from) {library}\b", re.MULTILINE)

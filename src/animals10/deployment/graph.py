@@ -1,6 +1,5 @@
 """From a Keras model to one ONNX graph: images in; probabilities and more out."""
 
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +34,7 @@ _END: list[tuple[str, str, str, dict[str, Any]]] = [
 
 
 def convert(model: keras.Model) -> onnx.ModelProto:
-    """Convert a model, by way of TensorFlow's SavedModel.
+    """Convert a model, where Keras runs on TensorFlow.
 
     Not by Keras's own export to ONNX, which fails on layers that hold constants, such as
     normalization (Keras 3.15).
@@ -47,23 +46,13 @@ def convert(model: keras.Model) -> onnx.ModelProto:
         A graph of `image`, uint8 of shape (n, size, size, 3), to `uncalibrated`, the model's
         probabilities, and `features`, what its classifier reads, of shape (n, channels).
     """
-    from tf2onnx import convert as tf2onnx  # it imports TensorFlow
-    from tf2onnx import tf_loader
+    import tensorflow as tf
+    from tf2onnx import convert as tf2onnx
 
-    with tempfile.TemporaryDirectory() as folder:
-        from_bytes(model).export(folder, format="tf_saved_model", verbose=False)
-        loaded = tf_loader.from_saved_model(
-            folder, None, None, ["serve"], ["serving_default"], return_tensors_to_rename=True
-        )
-    frozen, inputs, outputs, names = loaded
-    converted, _ = tf2onnx.from_graph_def(
-        frozen,
-        model.name,
-        inputs,
-        outputs,
-        OPSET,
-        custom_op_handlers={"Erfc": (_as_erf, [])},
-        tensors_to_rename=names,
+    both = from_bytes(model)
+    image = tf.TensorSpec(both.input.shape, both.input.dtype, INPUT)
+    converted, _ = tf2onnx.from_function(
+        tf.function(both), [image], OPSET, custom_op_handlers={"Erfc": (_as_erf, [])}
     )
     return _tidy(converted)
 
