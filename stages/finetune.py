@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from animals10 import parameters
+from animals10.models import networks
 from animals10.tracking.record import stage_run
 from animals10.training import checkpoint, execution, fitting
 from animals10.training.batches import load_split
@@ -28,6 +29,8 @@ def main() -> None:
             model, train, validation, params.finetune, params.augment, params.seed, states,
             params.acceleration, [epochs],
         )  # fmt: skip
+        if params.finetune.average_flips:
+            model = networks.average_flips(model)
         fitting.save("finetune", model, history)
 
 

@@ -242,6 +242,7 @@ class Finetune(Training):
     unfreeze: Annotated[
         str, Field(min_length=1), BeforeValidator(lambda x: str(x) if type(x) is int else x)
     ]
+    average_flips: bool
 
 
 class Export(Block):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from animals10.models import backbones, networks
+from animals10.models import backbones, networks, pooling
 from animals10.parameters import load
-from animals10.reporting.heatmaps import class_activation_maps, overlay, split_at_pooling
+from animals10.reporting.heatmaps import class_activation_maps, overlay
 from animals10.training.execution import seed_everything
 
 
@@ -56,10 +56,10 @@ def transfer(name: str, size: int) -> keras.Model:
 def test_every_kind_of_network_is_split_at_its_pooling(name: str, size: int) -> None:
     model = networks.cnn(size, 4, load().train_cnn) if name == "cnn" else transfer(name, size)
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
-    body, following = split_at_pooling(model)
+    body, following = pooling.split(model)
 
     def classify(features: Any) -> Any:
-        for layer in following:
+        for layer in following[1:]:
             features = layer(features)
         return features
 

@@ -1,8 +1,9 @@
 """The networks: the scratch CNN, the transfer head, and head on backbone."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
+from animals10.models import pooling
 from animals10.parameters import TrainCnn
 
 
@@ -77,3 +78,27 @@ def attach_head(backbone: keras.Model, classifier: keras.Model) -> keras.Model:
     """
     inputs = keras.Input(backbone.input_shape[1:], name="image")
     return keras.Model(inputs, classifier(backbone(inputs)), name="transfer")
+
+
+def average_flips(model: keras.Model) -> keras.Model:
+    """Have a transfer model see each image and its mirror image, which takes twice the time.
+
+    It averages the last spatial layer of both, with the mirror image's mirrored back, or features
+    where there is none; so pooling, head and heat maps stay as they are. Krizhevsky et al.,
+    ImageNet Classification with Deep Convolutional Neural Networks, 2012, average probabilities.
+
+    Args:
+        model: as `attach_head` makes it.
+
+    Returns:
+        A model likewise, on the same variables.
+    """
+    backbone = model.get_layer("backbone")
+    spatial = pooling.is_in(backbone)
+    body, following = pooling.split(backbone) if spatial else (backbone, [])
+    image = keras.Input(backbone.input_shape[1:], name="image")
+    mirrored = body(ops.flip(image, axis=2))
+    x = layers.Average()([body(image), ops.flip(mirrored, axis=2) if spatial else mirrored])
+    for layer in following:
+        x = layer(x)
+    return attach_head(keras.Model(image, x, name="backbone"), model.get_layer("head"))

@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 from PIL import Image
+
+from animals10.models import pooling
 
 _DIMMED, _OPACITY = 0.5, 0.7  # brightness of the photo, and of the hottest colour on it
 _HOT = 255, 221, 64  # yellow, lighter than all that is dimmed
@@ -22,8 +24,8 @@ def draw(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndarr
         float32 of shape (n, rows, columns), 0..1: `class_activation_maps`, or `occlusion_maps` of
         a transformer, which has no spatial layer before its classifier.
     """
-    pools = _poolings(_inner(model))
-    return (class_activation_maps if pools else occlusion_maps)(model, images, labels)
+    maps = class_activation_maps if pooling.is_in(model) else occlusion_maps
+    return maps(model, images, labels)
 
 
 def occlusion_maps(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -70,38 +72,13 @@ def class_activation_maps(model: keras.Model, images: np.ndarray, labels: np.nda
     Returns:
         float32 of shape (n, rows, columns), the size of the last spatial layer; 0..1.
     """
-    body, following = split_at_pooling(model)
+    body, following = pooling.split(model)
     activations = np.asarray(body(ops.convert_to_tensor(images, "float32"), training=False))
     x = ops.convert_to_tensor(activations.reshape(-1, activations.shape[-1]))
-    for layer in following:
+    for layer in following[1:]:
         x = layer(x)  # which is no training, so that dropout does nothing
     probabilities = np.asarray(x).reshape(*activations.shape[:3], -1)
     return np.take_along_axis(probabilities, labels[:, None, None, None], axis=-1)[..., 0]
-
-
-def split_at_pooling(model: keras.Model) -> tuple[keras.Model, list[keras.Layer]]:
-    """Split a model at its last average pooling.
-
-    Args:
-        model: as for `class_activation_maps`.
-
-    Returns:
-        A model of images to the last spatial layer, and the layers after the pooling, in order.
-    """
-    inner = _inner(model)
-    last = _poolings(inner)[-1]  # squeeze-and-excitation pools within its blocks too
-    head = model.get_layer("head").layers if inner is not model else []
-    body = keras.Model(inner.inputs[0], inner.layers[last].input)
-    return body, [*inner.layers[last + 1 :], *head]
-
-
-def _inner(model: keras.Model) -> keras.Model:
-    return next((layer for layer in model.layers if layer.name == "backbone"), model)
-
-
-def _poolings(model: keras.Model) -> list[int]:
-    pooling = layers.GlobalAveragePooling2D
-    return [number for number, layer in enumerate(model.layers) if isinstance(layer, pooling)]
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
