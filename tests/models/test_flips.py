@@ -8,6 +8,8 @@ import pytest
 from keras import layers
 
 from animals10 import files
+from animals10.deployment import graph
+from animals10.deployment.predictor import open_session, run
 from animals10.models import networks
 from animals10.reporting import heatmaps
 from animals10.training import execution
@@ -32,9 +34,9 @@ def backbone(request: pytest.FixtureRequest) -> keras.Model:
 def test_flips_are_averaged(backbone: keras.Model, tmp_path: Path) -> None:
     head = networks.head(backbone.output_shape[-1], 3, dense=8, dropout=0.5, feature_length=30)
     averaged = networks.average_flips(networks.attach_head(backbone, head))
-    images = np.random.default_rng(0).uniform(0, 255, (4, SIZE, SIZE, 3)).astype("float32")
+    images = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 3), dtype=np.uint8)
     mirrored = images[:, :, ::-1]
-    features = [np.asarray(backbone(each)) for each in (images, mirrored)]
+    features = [np.asarray(backbone(each.astype("float32"))) for each in (images, mirrored)]
     assert not np.allclose(features[0], features[1], rtol=0.1)
     expected = np.asarray(head(np.mean(features, axis=0)))
     files.write_model(tmp_path / "m.keras", averaged)
@@ -43,7 +45,10 @@ def test_flips_are_averaged(backbone: keras.Model, tmp_path: Path) -> None:
     fused = execution.prediction_copy(loaded, "auto")
     for model in (averaged, loaded, fused):
         for each in (images, mirrored):
-            np.testing.assert_allclose(np.asarray(model(each)), expected, rtol=1e-3)
+            found = np.asarray(model(each.astype("float32")))
+            np.testing.assert_allclose(found, expected, rtol=1e-3)
+    session = open_session(graph.to_bytes(graph.convert(loaded), {}))
+    np.testing.assert_allclose(run(session, images, graph.BASE[:1])[0], expected, rtol=1e-3)
     labels = np.array([0, 1, 2, 0])
     maps = heatmaps.draw(loaded, images, labels)
     np.testing.assert_allclose(

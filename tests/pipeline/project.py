@@ -35,7 +35,7 @@ TINY: dict[str, Any] = {
     "embed": {"augmented_copies": 1},
     "train_cnn": {"filters": [4, 4], "convolutions": [1, 1], "pool_sizes": [2, 2], "epochs": 2},
     "train_frozen": {"epochs": 1},
-    "finetune": {"epochs": 1, "unfreeze": "conv_1", "average_flips": True},
+    "finetune": {"epochs": 1, "unfreeze": "conv_1"},
 }
 ENVIRONMENT = {
     key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))

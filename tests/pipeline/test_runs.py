@@ -163,7 +163,7 @@ def test_an_experiment_in_a_temporary_copy_reruns_only_what_its_parameter_touche
     project: Path,
 ) -> None:
     shell = shell_in(project)
-    change = ("--name", "tuned", "-S", "finetune.lr=3e-5")
+    change = ("--name", "tuned", "-S", "finetune.lr=3e-5", "-S", "finetune.average_flips=true")
     tuned = shell("dvc", "exp", "run", "--temp", *change, "report")
     assert stages_run(tuned) == ["finetune", "evaluate", "robustness", "report"]
     runs = mlflow_runs(project)

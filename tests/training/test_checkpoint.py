@@ -32,7 +32,9 @@ SETTINGS = Training(
     patience=2,
     class_weights=True,
 )
-ROUNDS = Finetune(**SETTINGS.model_dump() | {"epochs": 3}, rounds=2, unfreeze="all")
+ROUNDS = Finetune(
+    **SETTINGS.model_dump() | {"epochs": 3}, rounds=2, unfreeze="all", average_flips=False
+)
 
 
 def examples(count: int, seed: int) -> Examples:
