@@ -46,6 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, the second worker with those that need no finished run."""
     first = [
         *("test_identity.py", "test_acceleration.py", "test_errors.py", "test_checkpoint.py"),
+        *("test_finetuning.py", "test_families.py", "test_imagenet.py"),
         *("test_runs.py", "test_experiments.py", "test_own_files.py", "test_local_report.py"),
     ]
     items.sort(key=lambda item: [*first, item.path.name].index(item.path.name))

@@ -77,8 +77,7 @@ def _experiments(_: Namespace) -> Iterable[str]:
 
 
 def _report(_: Namespace) -> Iterable[str]:
-    with errors.quiet_import():
-        from animals10.tracking import local_report  # it loads TensorFlow
+    from animals10.tracking import local_report
 
     return local_report.open_report()
 

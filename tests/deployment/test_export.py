@@ -99,7 +99,7 @@ def test_a_model_that_predicts_otherwise_is_refused() -> None:
         require_same(path, expected, expected + 1e-3)
 
 
-@pytest.mark.parametrize("name", ["cnn", "finetuned"])  # frozen has the layers of the latter
+@pytest.mark.parametrize("name", ["cnn", pytest.param("finetuned", marks=pytest.mark.slow)])
 def test_a_model_for_phones_gives_the_same_probabilities(
     finished: Path, tmp_path: Path, name: str
 ) -> None:

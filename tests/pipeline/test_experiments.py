@@ -73,6 +73,7 @@ def assert_shown(lines: list[str]) -> None:
     assert rate == "3e-05"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("less"), reason="DVC pages with less")
 def test_the_list_fits_a_terminal(project: Path) -> None:
     lines = in_terminal(project, SHOW)
@@ -80,6 +81,7 @@ def test_the_list_fits_a_terminal(project: Path) -> None:
     assert max(map(len, lines)) <= WIDTH
 
 
+@pytest.mark.slow
 def test_the_list_fits_without_a_terminal(project: Path) -> None:
     assert_shown(shell_in(project)("env", f"COLUMNS={WIDTH}", *SHOW).splitlines())
 
@@ -95,6 +97,7 @@ def test_a_change_is_one_line_of_params(tmp_path: Path) -> None:
         assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
 
 
+@pytest.mark.slow
 def test_the_table_has_the_changes_and_differences(project: Path) -> None:
     command = ("env", "PYTHONPATH=src", "python", "-m", "animals10", "experiments")
     lines = shell_in(project)(*command).splitlines()
@@ -108,6 +111,7 @@ def test_the_table_has_the_changes_and_differences(project: Path) -> None:
     assert len(baseline.split()) == 1 + 6
 
 
+@pytest.mark.slow
 def test_an_experiment_without_results_has_none_in_the_table(project: Path) -> None:
     command = ("env", "PYTHONPATH=src", "python", "-m", "animals10", "experiments")
     metrics = project / "metrics/accuracy.json"

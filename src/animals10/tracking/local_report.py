@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from animals10 import files
-from animals10.errors import UserError, without_secrets
+from animals10.errors import UserError, quiet_import, without_secrets
 from animals10.files import Lock
-from animals10.reporting import latency, rendering
+from animals10.reporting import rendering
 from animals10.tracking import provenance, results, store
 from animals10.tracking.record import find_experiment
 
@@ -69,6 +69,9 @@ def _minutes(lock: Lock) -> Iterator[tuple[str, str]]:
 
 
 def _latencies() -> Iterator[tuple[str, str]]:
+    with quiet_import():
+        from animals10.reporting import latency  # it loads TensorFlow
+
     for name in files.NETWORKS:
         time = latency.milliseconds(Path("models") / f"{name}.keras")
         yield f"{name}, milliseconds for one image", f"{time:.1f}"
