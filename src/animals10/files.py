@@ -220,7 +220,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_rows(
     path: Path, shape: tuple[int, ...], chunks: Iterable[np.ndarray], dtype: "DTypeLike" = "<f4"
 ) -> None:
-    """Write what `write_array` writes, of pieces of which only one is in memory.
+    """Write what `write_array` writes, with one piece at a time in memory.
 
     Args:
         path: ends in `.npy`.

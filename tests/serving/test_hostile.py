@@ -142,7 +142,7 @@ def test_more_connections_than_open_files_are_refused_at_the_start(finished: Pat
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "512 connections need 768 open files, of which the system allows 300; give" in line
+    assert "512 connections need 768 open files, and the system allows 300; give" in line
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def in_order(
 
     Args:
         work: a function that can be pickled, as can items and results.
-        chunks: the items, in lists of which two are in memory at once.
+        chunks: the items, in lists; two of them are in memory at once.
 
     Yields:
         Each item with its result, in order.
@@ -68,7 +68,7 @@ def in_order(
             yield from last
     except BrokenExecutor:
         raise errors.UserError(
-            "the system ended a process of this command, as it does when memory runs out; close "
+            "the system ended a process of this command, most likely as memory ran out; close "
             "other programs, or take out the largest photos, and run the same command again"
         ) from None
     finally:

@@ -82,8 +82,8 @@ def legible(names: Sequence[str]) -> tuple[list[str], list[str]]:
     r"""Return names as a picture can show them: short, on one line, in glyphs of installed fonts.
 
     Returns:
-        The names, in which a character that no font has is an escape such as \u732b; and the
-        families of the fonts, of which matplotlib takes the first that has a character.
+        The names, where a character that no font has is an escape such as \u732b; and the
+        families of the fonts: matplotlib takes the first that has a character.
     """
     characters = frozenset("".join(names))
     families, missing = _families(characters)

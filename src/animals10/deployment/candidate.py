@@ -47,11 +47,11 @@ class Candidate:
         return cls(model, validation, test, thresholds, reference)
 
     def accuracy(self, labels: np.ndarray) -> float:
-        """Return the accuracy on validation, of which the labels are."""
+        """Return the accuracy on validation, whose labels are given."""
         return float((self.validation.probabilities.argmax(axis=1) == labels).mean())
 
     def figures(self, labels: np.ndarray) -> dict[str, Any]:
-        """Return the thresholds, and what they do to the test photos, of which the labels are.
+        """Return the thresholds, and what they do to the test photos, whose labels are given.
 
         A fraction of no photos is None.
         """

@@ -49,11 +49,15 @@ def convert(model: keras.Model) -> onnx.ModelProto:
     import tensorflow as tf
     from tf2onnx import convert as tf2onnx
 
-    both = from_bytes(model)
-    image = tf.TensorSpec(both.input.shape, both.input.dtype, INPUT)
-    converted, _ = tf2onnx.from_function(
-        tf.function(both), [image], OPSET, custom_op_handlers={"Erfc": (_as_erf, [])}
-    )
+    # So that the trace goes into functions of Keras that XLA compiles, such as grouped
+    # convolutions: tf2onnx takes them for unknown operations.
+    tf.config.run_functions_eagerly(True)
+    try:
+        converted, _ = tf2onnx.from_keras(
+            from_bytes(model), opset=OPSET, custom_op_handlers={"Erfc": (_as_erf, [])}
+        )
+    finally:
+        tf.config.run_functions_eagerly(False)
     return _tidy(converted)
 
 
@@ -85,7 +89,9 @@ def from_bytes(model: keras.Model) -> keras.Model:
         both = keras.Model(model.input, [model.output, pooled])
         image = keras.Input(model.input_shape[1:], dtype="uint8", name=INPUT)
         probabilities, features = both(keras.ops.cast(image, "float32"))
-    return keras.Model(image, dict(zip(BASE, (probabilities, features), strict=True)))
+    outputs = zip(BASE, (probabilities, features), strict=True)
+    # tf2onnx names an output by its layer.
+    return keras.Model(image, {name: keras.layers.Identity(name=name)(x) for name, x in outputs})
 
 
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -45,7 +45,7 @@ _TURNS = {
 warnings.filterwarnings("ignore", module=r"PIL\.")
 # Pillow refuses twice as many before it takes memory for them, `_require_size` the rest.
 Image.MAX_IMAGE_PIXELS = LARGEST_JPEG
-# Bytes of a text or a colour profile, of which a printer's may have more than Pillow's 1 MiB.
+# Bytes of a text or a colour profile: a printer's may have more than Pillow's 1 MiB.
 PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a process per core
 

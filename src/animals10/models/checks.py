@@ -14,7 +14,7 @@ from animals10.models import weights
 from animals10.models.hub import description, origin
 from animals10.parameters import SMALLEST_IMAGE, Parameters
 
-_BACKENDS = ("tensorflow", "jax")  # of which tests are
+_BACKENDS = ("tensorflow", "jax")  # those that are tested
 # What Keras asserts of keras.json while it is imported.
 _ALLOWED = {
     "floatx": ("float16", "float32", "float64"),

@@ -22,8 +22,8 @@ _SIDE = 160  # pixels of a picture on the page
 def pick(test: pd.DataFrame, model: str) -> np.ndarray:
     """Return the rows of a model's most confident mistakes, at most 12, the most confident first.
 
-    Of near-duplicates only one is taken. Of a model without mistakes, those of which it is least
-    sure, the least sure first.
+    Of near-duplicates only one is taken. A model without mistakes has its least
+    sure predictions here, the least sure first.
 
     Args:
         test: the table of predictions, of test photos alone.

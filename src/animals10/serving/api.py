@@ -119,7 +119,7 @@ def _require_one(rows: list[Row]) -> None:
 
 
 def status(error: str) -> int:
-    """Return the status for a file that cannot be used, of which the error is `ImageError`'s."""
+    """Return the status for a file that cannot be used, by the text of its `ImageError`."""
     if error.startswith("too large"):
         return 413
     return 422 if error.startswith(("damaged", "too")) else 415
@@ -133,7 +133,7 @@ def _documentation(app: FastAPI) -> Callable[[], Any]:
 
 
 def _route(scope: Scope) -> str:
-    """Name a request's route, of which there are few."""
+    """Name a request's route; there are few."""
     path = getattr(scope.get("route"), "path", None)
     return str(path) if path else "page" if scope.get("root_path") else "other"
 

@@ -31,7 +31,7 @@ def require_files(connections: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise UserError(
-            f"{connections} connections need {wanted} open files, of which the system allows "
+            f"{connections} connections need {wanted} open files, and the system allows "
             f"{hard}; give --set connections={max(hard - BACKLOG - _OTHERS, 8)}, or raise "
             "`ulimit -Hn`"
         )

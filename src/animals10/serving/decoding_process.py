@@ -26,7 +26,7 @@ Limits = tuple[int, int, int]  # as `examine` takes them
 
 
 class ProcessEnded(Exception):
-    """The process ended twice while it decoded an image, as it does when memory runs out."""
+    """The process ended twice while it decoded an image, for example because memory ran out."""
 
 
 class DecodingProcess:

@@ -81,7 +81,7 @@ class Measured:
     Args:
         app: what handles the requests.
         metrics: where they are counted.
-        route: the name of a request's route, of which there are few.
+        route: the name of a request's route; there are few.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, route: Callable[[Scope], str]) -> None:
@@ -103,7 +103,7 @@ class Measured:
         try:
             await self._app(scope, receive, sent)
         except Exception:
-            code = "500"  # Starlette answers so outside of all middleware
+            code = "500"  # Starlette's response outside of all middleware
             raise
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"

@@ -162,7 +162,7 @@ async def within(
     finally:
         for each in (*every, *parts):
             each.cancel()
-        # So that none is lost, of which asyncio would complain.
+        # So that none is lost: asyncio would complain.
         await asyncio.gather(*every, *parts, return_exceptions=True)
     if left:
         raise Refusal(499, "the client has gone", "client gone")

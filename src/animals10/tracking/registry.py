@@ -58,8 +58,8 @@ def try_follow() -> Iterator[str]:
 def follow() -> Iterator[str]:
     """Register the versions that MLflow lacks, and set the aliases `champion` and `previous`.
 
-    A version of the registry is that of the disk which has the same sha256: their numbers may
-    differ, as where two clones share a server.
+    A version of the registry is the one on disk with the same sha256. Their numbers may
+    differ, for example where two clones share a server.
 
     Yields:
         A line for each change.

@@ -28,7 +28,7 @@ FAILURES = (
 _SQLITE = "sqlite:///"
 # Seconds and retries after which a server that does not respond is given up.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-# It prints tracebacks of failures of which the callers print a line.
+# It prints tracebacks of failures, and the callers print a line of each.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 

@@ -89,7 +89,7 @@ def _remove(folder: Path) -> None:
 
 
 def _remove_oldest(own: Path) -> None:
-    """Keep the newest unfinished trainings of a stage, of which `own` is one."""
+    """Keep the newest unfinished trainings of a stage, and `own`."""
     with suppress(FileNotFoundError):  # another worker was faster
         others = [path for path in own.parent.iterdir() if path != own]
         others.sort(key=lambda path: max(file.stat().st_mtime for file in [path, *path.iterdir()]))

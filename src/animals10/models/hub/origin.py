@@ -1,7 +1,7 @@
 """Where a preset of KerasHub comes from: a folder, Hugging Face, Kaggle, or KerasHub's own list.
 
 A name on a hub may mean other files tomorrow. So it is pinned: to a commit of Hugging Face, or to a
-version of Kaggle, of which the hubs' clients keep a copy on this machine.
+version of Kaggle. The hubs' clients keep a copy on this machine.
 """
 
 import difflib
