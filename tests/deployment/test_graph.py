@@ -1,4 +1,7 @@
-"""Every backbone becomes a graph of images alone, with Keras's probabilities."""
+"""Every backbone becomes a graph of images alone, with Keras's probabilities.
+
+ResNet152 takes 17 GB of memory, so that two of the slow tests at once may have too little.
+"""
 
 import keras
 import numpy as np
