@@ -8,6 +8,7 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
+import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,7 @@ def rates(steps: dict[Acceleration, Callable[[], object]]) -> dict[Acceleration,
 
 def main() -> None:
     """Measure, and write the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     seed_everything(1)
     works: dict[str, Callable[[Acceleration], Callable[[], object]]] = {
         "CNN, 128 px, training": lambda mode: training_step(cnn(), mode)

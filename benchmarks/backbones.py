@@ -23,14 +23,15 @@ from animals10.tracking import provenance
 BATCH = 32  # images, as in the quoted times
 _STEPS = 3
 QUOTED = Path("benchmarks/quoted_backbones.csv")
-# Validation accuracy on all photos of Animals-10 (ablation.md), where weights were at hand.
+# Validation accuracy on all photos of Animals-10, where weights were at hand: of the default the
+# mean of three seeds (ablation.md), of others one run.
 PHOTOS = Path("benchmarks/animals10_backbones.csv")
 _ADVICE = """
 Which to take: for photos the default, EfficientNetLite2; for a head alone EfficientNetLite1 is as
 accurate and faster; where time or memory are short, EfficientNetLite0. Their weights come with the
 installation. Where weights may be downloaded, EfficientNetV2B0 costs about as much as
-EfficientNetB0, and is more accurate on ImageNet; EfficientNetV2B3 and ConvNeXtTiny are more
-accurate still, and take several times as long.
+EfficientNetB0, and is more accurate on ImageNet; EfficientNetV2B3 is more accurate still, and
+takes three times as long. On a CPU ConvNeXtTiny takes twenty times as long.
 Those of KerasHub are in hub.md.
 """
 

@@ -8,7 +8,7 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-import sys
+import argparse
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,7 +131,9 @@ def _explained(name: str, photos: int) -> str:
 
 def main() -> None:
     """Count, and write the table."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "finetuned"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", nargs="?", default="finetuned", choices=files.NETWORKS)
+    name = parser.parse_args().model
     test = load_split(files.STAGES / "split" / files.NETWORKS[name] / "test")
     predictor = Predictor(Path(f"models/{name}.onnx"))
     rows = measure(predictor, test)

@@ -4,6 +4,7 @@ Prints the table of benchmarks/duplicates.md, and draws two pictures for a perso
 benchmarks/out (not in git, since they show photos of others): the 20 largest groups, and 50 pairs.
 """
 
+import argparse
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -67,6 +68,7 @@ def draw(rows: list[list[str]], path: Path, titles: list[str]) -> None:
 
 def main() -> None:
     """Measure and draw."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     result = ScanResult()
     with SOURCE.open("rb") as file, open_archive(file, SOURCE.name) as entries:
         for _ in tqdm(scan(entries, 24, result), disable=True):

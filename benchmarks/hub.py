@@ -8,8 +8,8 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -133,7 +133,9 @@ def table(batch: int) -> list[str]:
 
 def main() -> None:
     """Measure, and write the table; another batch size than 32 only prints it."""
-    batch = int(sys.argv[1]) if len(sys.argv) > 1 else 32
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("batch", nargs="?", default=32, type=int)
+    batch = parser.parse_args().batch
     origin.require_installed(BACKBONES["DINOv2-S/14"].preset)
     execution.seed_everything(1)
     lines = table(batch)

@@ -4,6 +4,7 @@ Draws 600 JPEGs of 4,000 x 3,000 pixels, enlarged drawings of the sample with a 
 runs fetch, split and a training of the CNN in a clone, and writes benchmarks/large_photos.md.
 """
 
+import argparse
 import subprocess
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -47,6 +48,7 @@ def clone(folder: Path, photos: Path) -> None:
 
 def main() -> None:
     """Draw the photos, measure every stage and write the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:
         photos, project = Path(name) / "photos", Path(name) / "project"

@@ -8,6 +8,7 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
+import argparse
 import json
 import os
 import statistics
@@ -134,6 +135,7 @@ def row(name: str, size: int) -> str:
 
 def main() -> None:
     """Measure, and write the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     rows = [row(*each) for each in NETWORKS]
     lines = [
         "# How fast exported models predict",

@@ -5,6 +5,7 @@ two look alike; runs the stages one by one in a clone, with one epoch each, and 
 benchmarks/scale.md.
 """
 
+import argparse
 import io
 import re
 import subprocess
@@ -107,6 +108,7 @@ def table(measured: dict[str, list[tuple[float, float]]]) -> list[str]:
 
 def main() -> None:
     """Measure every stage with every count and write the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     measured: dict[str, list[tuple[float, float]]] = {stage: [] for stage in STAGES}
     for count in COUNTS:
         with tempfile.TemporaryDirectory() as name:

@@ -5,6 +5,7 @@ then requests arrive at four times that rate for a tenth of the time. MLflow's s
 clients for a tenth of the time, so there must be a champion. Writes benchmarks/serving.md.
 """
 
+import argparse
 import asyncio
 import base64
 import json
@@ -228,7 +229,9 @@ def report_mlflow(load: Load, seconds: float) -> str:
 
 def main() -> None:
     """Measure, and write the table."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 300.0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seconds", nargs="?", default=300.0, type=float)
+    seconds = parser.parse_args().seconds
     contents = [jpeg(number) for number in range(PHOTOS)]
     model = Predictor(choosing.find()[0])
     rate = batch_rate(model, contents, min(10.0, seconds))

@@ -9,7 +9,7 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-import sys
+import argparse
 import tempfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
@@ -127,7 +127,9 @@ def build(name: str) -> keras.Model:
 
 def main() -> None:
     """Compute the features, compare, and write the table."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "EfficientNetLite2"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", nargs="?", default="EfficientNetLite2", choices=OWN_IMAGE)
+    name = parser.parse_args().network
     size, copy = OWN_IMAGE[name], execution.prediction_copy(build(name), "auto")
 
     def features(images: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ printed: of whole repetitions, of each work those of the code and machine that i
 last.
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -237,14 +238,18 @@ def add_epochs(
 def main() -> None:
     """Measure what the command line says as often as it says, and print the ratios."""
     works = {"head": measure_head, "finetune": measure_finetune}
-    work, repetitions, *photos = sys.argv[1:] or ("", "0")
-    if work and not WEIGHTS.exists():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", nargs="?", choices=works)
+    parser.add_argument("repetitions", nargs="?", type=int, default=1)
+    parser.add_argument("photos", nargs="*", type=int)
+    given = parser.parse_args()
+    if given.work and not WEIGHTS.exists():
         sys.exit(
             "there is no folder ../shared: photos and weights for measuring are expected there"
         )
     with tempfile.TemporaryDirectory() as name:
-        for _ in range(int(repetitions)):
-            works[work](Path(name), *map(int, photos))
+        for _ in range(given.repetitions if given.work else 0):
+            works[given.work](Path(name), *given.photos)
     if not Table.path.exists():
         sys.exit("nothing is measured yet; give head or finetune, and a number of repetitions")
     print(ratios().to_markdown())
