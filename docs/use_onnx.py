@@ -6,12 +6,17 @@ run; ORT_DISABLE_TELEMETRY=1 in the environment forbids it, as animals10 does.
 """
 
 import json
+import os
 import sys
 
 import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
+if len(sys.argv) < 3 or not os.path.isfile(sys.argv[1]):
+    sys.exit(
+        "give an exported model and photos: python use_onnx.py models/finetuned.onnx photo.jpg"
+    )
 model, *photos = sys.argv[1:]
 session = onnxruntime.InferenceSession(model)
 about = session.get_modelmeta().custom_metadata_map
