@@ -95,7 +95,7 @@ backbones: $(DEV) ## measure what each backbone costs on this machine (10 minute
 bench: $(DEV) ## measure what acceleration gains on this machine (5 minutes)
 	PYTHONPATH=src python benchmarks/acceleration.py
 
-compare: $(DEV) ## measure the pipeline against notebooks, with ../shared (1 hour; the first time 1.5 hours)
+compare: $(DEV) ## measure the pipeline against notebooks, with ../shared (1.5 hours)
 	PYTHONPATH=src python benchmarks/notebooks/compare.py head 1
 	PYTHONPATH=src python benchmarks/notebooks/compare.py finetune 1
 
@@ -145,6 +145,6 @@ $(READY): uv.lock pyproject.toml $(BARE) $(if $(CUDA),$(VENV)/.gpu) $(if $(KERAS
 	@touch $@
 
 $(DEV): $(READY)
-	@echo "Installing 48 packages more for tests and checks: 125 MB to download unless cached, 470 MB on disk"
+	@echo "Installing 53 packages more for tests and checks: 125 MB to download unless cached, 470 MB on disk"
 	@$(SYNC) --group dev true
 	@touch $@

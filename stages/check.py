@@ -24,12 +24,13 @@ def main() -> None:
             "dvc.lock is of an earlier version of this pipeline, so that all stages run anew; "
             f"nothing reads {', '.join(old)} any more: remove it when you like"
         )
-    for key in sorted(recorded.keys() - found.keys()):
+    kept = {key: recorded[key] for key in recorded.keys() - found.keys()}
+    for key in sorted(kept):
         print(f"what {key} names is not here; what was read of it before is kept")
     if isinstance(preset := found.get("backbone.name"), str):
         pins[params.backbone.name] = preset
     files.write_json(inputs.PINS, pins)
-    files.write_json(inputs.RECORD, recorded | inputs.digests(found))
+    files.write_json(inputs.RECORD, kept | inputs.digests(found))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compute the frozen backbone's features of all images: PYTHONPATH=src python stages/embed.py."""
+"""Compute the frozen backbone's features: PYTHONPATH=src python stages/embed.py."""
 
 from animals10 import errors
 

@@ -17,7 +17,7 @@ SPLITS, FEATURES = Path("data/_stages/split"), Path("data/_stages/embed")
 
 
 def main() -> None:
-    """Write all metrics/*.json but split.json, plots/*.csv and data/_stages/evaluate."""
+    """Write what the models predict, and the metrics and curves that follow from it."""
     params = parameters.load()
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     splits = comparison.open_splits(SPLITS)

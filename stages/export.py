@@ -22,7 +22,7 @@ def main() -> None:
     params = parameters.load()
     classes = json.loads(Path("models/classes.json").read_text(encoding="utf-8"))
     photos = pd.read_csv("data/_stages/split/splits.csv", dtype=str, keep_default_na=False)
-    scores = json.loads(Path("metrics/evaluate.json").read_text(encoding="utf-8"))
+    scores = files.read_metrics("evaluate")
     plan, figures = provenance.planned(), {}
     for folder in ("int8", "litert"):  # empty unless wanted
         (exporting.MODELS / folder).mkdir(parents=True, exist_ok=True)

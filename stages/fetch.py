@@ -27,7 +27,7 @@ def main() -> None:
         photos = scan(entries, smallest, result, members, largest)
         files.write_zip(OUT / "photos.zip", photos)
         # After the photos, whose processes must not be forked from one in which Keras has threads.
-        preset = weights.provide(params.backbone, OUT / "weights", inputs.read_pinned())
+        preset = weights.provide(params.backbone, OUT / "weights", inputs.read_pin())
     described = weights.describe(params.backbone, OUT / "weights", params.backbone_size)
     files.write_json(OUT / "backbone.json", described)
     files.write_json(OUT / "preset.json", preset)

@@ -4,7 +4,6 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +20,7 @@ def main() -> None:
     """Write plots/robustness.csv."""
     params = parameters.load()
     full = params.robustness.full
-    scores = json.loads(Path("metrics/evaluate.json").read_text(encoding="utf-8"))
+    scores = files.read_metrics("evaluate")
     models = list(files.NETWORKS) if full else [tables.best(scores)]
     execution.seed_everything(params.seed)
     measured = []

@@ -1,6 +1,8 @@
 """What `python -m animals10` says before any work."""
 
+import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +46,61 @@ def test_a_folder_that_is_no_project_is_one_line(tmp_path: Path) -> None:
     code, _, stderr = command(tmp_path, "experiments")
     assert (code, stderr.count("\n")) == (1, 1)
     assert "there is no dvc.yaml here" in stderr
+
+
+CONFLICT = """<<<<<<< HEAD
+seed: 1
+=======
+seed: 2
+>>>>>>> other
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ("params", "dvc.yaml"),
+        ("experiments", "params.yaml"),
+        ("compare", "metrics/evaluate.json"),
+        ("predict .", "metrics/evaluate.json"),
+    ],
+)
+def test_a_merge_conflict_is_one_line(project: Path, arguments: str, name: str) -> None:
+    (project / ".git").mkdir()
+    (project / "metrics").mkdir()
+    (project / name).write_text(CONFLICT)
+    code, _, stderr = command(project, *arguments.split())
+    assert (code, stderr.count("\n")) == (1, 1)
+    assert f"{name} is damaged, say by a merge conflict; resolve it, or give `git " in stderr
+
+
+@pytest.mark.parametrize("name", ["ui", "serve"])
+def test_a_port_that_cannot_be_is_refused(project: Path, name: str) -> None:
+    code, _, stderr = command(project, name, "--port", "99999")
+    assert code == 2
+    assert "argument --port: '99999' is not allowed; give 0 to 65535" in stderr
+
+
+def test_a_taken_port_of_the_ui_is_one_line(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, stdout, stderr = command(project, "ui", "--port", str(taken.getsockname()[1]))
+    assert (code, stdout) == (1, "")
+    assert "cannot listen on 127.0.0.1, port " in stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name", ["params", "experiments"])
+def test_another_users_project_is_one_line(
+    project: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "GIT_CONFIG_GLOBAL", "/dev/null")
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+    for path in [project, *project.rglob("*")]:
+        os.chown(path, 65534, 65534)
+    code, _, stderr = command(project, name)
+    assert (code, stderr.count("\n")) == (1, 1)
+    assert "dubious ownership" in stderr
+    assert "run `git config --global --add safe.directory " in stderr
 
 
 def test_a_source_that_does_not_exist_is_one_line(project: Path) -> None:

@@ -4,12 +4,10 @@ from animals10 import errors
 
 errors.guard_imports()  # the imports below take seconds
 
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from animals10 import arguments
 
@@ -64,7 +62,7 @@ def _compare(_: Namespace) -> Iterable[str]:
     from animals10.evaluation import tables
     from animals10.tracking import provenance
 
-    table = tables.comparison(*map(_metrics, ("evaluate", "report", "baselines")))
+    table = tables.comparison(*map(files.read_metrics, ("evaluate", "report", "baselines")))
     stale = "evaluate" in provenance.outdated(files.own_lock())
     return [table, *["it is of earlier models: `dvc repro` compares those of now"] * stale]
 
@@ -137,20 +135,15 @@ _COMMANDS = {
 
 
 def _require_repository() -> None:
+    from animals10.tracking import provenance
+
     here = Path.cwd()
     if not any((folder / ".git").exists() for folder in (here, *here.parents)):
         raise errors.UserError(
             "this folder is in no git repository, and DVC compares results by commits; clone the "
             "project, or make it one: `git init && git add --all && git commit --message start`"
         )
-
-
-def _metrics(stage: str) -> dict[str, Any]:
-    path = Path("metrics") / f"{stage}.json"
-    if not path.is_file():
-        raise errors.UserError(f"{path} is missing; run `make repro` first")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    provenance.git("rev-parse", "--git-dir")  # refuses another user's folder
 
 
 if __name__ == "__main__":

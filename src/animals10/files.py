@@ -9,7 +9,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ MODELS = {"train_cnn": "cnn", "train_frozen": "frozen", "finetune": "finetuned"}
 NETWORKS = {"cnn": "cnn", "frozen": "transfer", "finetuned": "transfer"}  # by model: its images
 Lock = dict[str, Any]  # the content of a dvc.lock
 _EMPTY = "stages: {}"
+_DAMAGED = "{path} is damaged, say by a merge conflict; resolve it, or give `git checkout {path}`"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 
 
@@ -71,8 +72,31 @@ def parse(text: str) -> Any:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a file as it is: an older revision's params.yaml need not be valid today."""
-    content: dict[str, Any] = parse(path.read_text(encoding="utf-8"))
+    """Read a file as it is: an older revision's params.yaml need not be valid today.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    with suppress(YAMLError):
+        content = parse(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+    raise UserError(_DAMAGED.format(path=path))
+
+
+def read_metrics(name: str) -> dict[str, Any]:
+    """Read metrics/<name>.json.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = Path("metrics") / f"{name}.json"
+    if not path.is_file():
+        raise UserError(f"{path} is missing; run `make repro` first")
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
+        raise UserError(_DAMAGED.format(path=path)) from None
     return content
 
 

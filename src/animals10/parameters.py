@@ -54,6 +54,12 @@ OWN_IMAGE = {
     **{f"EfficientNetLite{i}": size for i, size in enumerate((224, 240, 260))},
 }
 _SAMPLE_IMAGE = 128  # pixels; drawn animals have no more detail
+# In words where pydantic's would not tell what to write.
+_RULES = {
+    "bool_type": "should be true or false",
+    "model_type": "should be a block of keys",
+    "string_pattern_mismatch": "should be 64 hexadecimal digits",  # of sha256, the one pattern
+}
 
 
 class Block(BaseModel):
@@ -343,16 +349,23 @@ def load(path: Path = Path("params.yaml")) -> Parameters:
 def _explain(error: ErrorDetails) -> str:
     key = ".".join(map(str, error["loc"])) or "parameters"
     if error["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(key, _known_keys(Parameters), n=1, cutoff=0)
-        return f"unknown key {key}; did you mean {nearest[0]}?"
+        return f"unknown key {key}; {_suggest(key)}"
     if error["type"] == "missing":
         return f"{key} is missing; add it"
-    rule = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if error["type"] == "model_type":
-        rule = "should be a block of keys"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    rule = _RULES.get(error["type"], message)
     if error["type"] == "value_error":  # a rule on several values names them itself
         return rule if key == "parameters" else f"{key}: {rule}"
     return f"{key} = {error['input']!r} is not allowed: {rule}"
+
+
+def _suggest(key: str) -> str:
+    known = [other for other in _known_keys(Parameters) if not key.startswith(f"{other}.")]
+    if nearest := difflib.get_close_matches(key, known, n=1):
+        return f"did you mean {nearest[0]}?"
+    block = key.rpartition(".")[0]
+    beside = (other.rpartition(".") for other in known)
+    return "allowed: " + ", ".join(name for of, _, name in beside if of == block)
 
 
 def _known_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -219,9 +219,46 @@ def test_any_damage_is_one_line_or_none(places: list[tuple[float, int]], kind: i
         unpacked(bytes(content))
 
 
-def test_a_page_is_no_archive() -> None:
-    with pytest.raises(UserError, match="not a readable zip or tar"):
-        unpacked(b"<html>sign in</html>")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"7z\xbc\xaf\x27\x1c" + bytes(99), "is a 7z archive, and no zip or tar; unpack it"),
+        (b"Rar!\x1a\x07" + bytes(99), "is a rar archive"),
+        (b"\x28\xb5\x2f\xfd" + bytes(99), "is a zst archive"),
+        (b"PAR1" + bytes(99), "is a Parquet file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid x", "of Git LFS, .* `git lfs pull`"),
+        (b"<html>sign in</html>", "is a page, .*; give the address of the archive itself"),
+        (picture(1), "is a picture, and no zip or tar; give a folder of photos"),
+        (b"path,label\n1.jpg,cat\n", "is a table of text, .* as fetch.manifest"),
+        (b"just words", "is not a readable zip or tar"),
+    ],
+)
+def test_what_is_no_archive_is_called_what_it_is(content: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        unpacked(content)
+
+
+def test_names_in_an_unknown_encoding_are_told_beside_the_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content = packed_zip([("caf\u00e9/1.jpg", b"x")]).replace("\u00e9".encode(), b"\xe9\xe9")
+    flags = bytearray(content)
+    for start in (content.index(b"PK\x03\x04") + 6, content.index(b"PK\x01\x02") + 8):
+        flags[start + 1] &= ~0x08
+    assert len(unpacked(bytes(flags))) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "1 names in the archive are in an unknown encoding" in told.err
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder without room for files")
+@pytest.mark.parametrize("pack", PACKERS)
+def test_where_no_file_can_be_written_an_archive_is_read(
+    pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = pack([("cat/1.jpg", b"x")])
+    monkeypatch.chdir("/proc/self")
+    assert unpacked(content) == {"cat/1.jpg": b"x"}
 
 
 @given(names=st.lists(st.text("aA.\u00e9\u0301/\\:_", min_size=1, max_size=9), max_size=6))

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,8 @@ def digests(values: dict[str, Any], source: str = "../photos") -> dict[str, str]
 
 
 def test_the_sample_reads_no_file_of_the_users(values: dict[str, Any], project: Path) -> None:
-    assert set(checks.require(given(values))) == {"backbone.weights"}
+    found = checks.require(given(values))
+    assert {key for key, path in found.items() if path} == {"backbone.weights"}
 
 
 def test_every_change_of_the_photos_is_seen(
@@ -145,7 +148,33 @@ def test_a_manifest_that_does_not_exist_is_refused(values: dict[str, Any], proje
     with pytest.raises(UserError, match="has no row with a label"):
         checks.require(given(values, **changes))
     (project / "labels.csv").write_text("path,label\n1.jpg,cat\n")
-    assert "fetch.manifest" in checks.require(given(values, **changes))
+    assert checks.require(given(values, **changes))["fetch.manifest"]
+
+
+def test_what_names_no_file_is_not_kept_from_an_earlier_run(project: Path) -> None:
+    """As after a folder of photos that fetch refused."""
+    for name in ("stages", "src", "params.yaml"):
+        (project / name).symlink_to(ROOT / name)
+    record = project / inputs.RECORD
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"fetch.source": "0" * 64}))
+    fetch = yaml.safe_load((ROOT / "params.yaml").read_text())["fetch"]
+    lock = {"stages": {"fetch": {"params": {"params.yaml": {"fetch": fetch}}}}}
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "stages/check.py"]
+    said = subprocess.check_output(command, env=environment, text=True)
+    assert "is not here" not in said
+    assert set(json.loads(record.read_text())) == {"backbone.weights"}
+
+
+def test_outputs_in_a_link_out_of_the_project_are_refused(
+    values: dict[str, Any], project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (project / "data").symlink_to(tmp_path / "disk")
+    with pytest.raises(UserError, match=r"^data/_stages.* leads out of the project by a link"):
+        checks.require(given(values))
 
 
 def test_photos_that_are_not_here_may_stay_as_they_were_read(
@@ -162,7 +191,9 @@ def test_photos_that_are_not_here_may_stay_as_they_were_read(
     photos.rename(photos.with_name("moved"))
     recorded = inputs.read_recorded(record, params)
     assert set(recorded) == {"fetch.source", "backbone.weights"}
-    assert set(checks.require(params, recorded)) == {"backbone.weights"}
+    found = checks.require(params, recorded)
+    assert "fetch.source" not in found
+    assert {key for key, path in found.items() if path} == {"backbone.weights"}
     # A dvc.lock of before there was a manifest.
     record.write_text(json.dumps(json.loads(record.read_text()) | {"fetch.manifest": "0" * 64}))
     locked["fetch"] = {key: locked["fetch"][key] for key in locked["fetch"] if key != "manifest"}

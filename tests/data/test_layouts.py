@@ -104,6 +104,16 @@ def test_an_unlabelled_split_is_listed_and_left_out(test: str) -> None:
     assert rejected == dict.fromkeys(files(test), f"unlabelled: {top} has no class folders")
 
 
+@pytest.mark.parametrize(
+    "empty", [["test/"], ["test/", "test/cat/", "test/dog/"], ["val/", "test/"]]
+)
+def test_a_split_without_any_file_is_none(empty: list[str]) -> None:
+    names = files("data/train/cat", "data/train/dog")
+    members, rejected = read([*names, *(f"data/{name}" for name in empty)])
+    assert set(members.values()) == {Member("cat"), Member("dog")}
+    assert not rejected
+
+
 def test_documents_within_a_split_are_no_class() -> None:
     stray = ["train/README", "train/notes/a.txt", "labels.csv"]
     members, rejected = read([*files("train/cat", "train/dog", "test/cat"), *stray])

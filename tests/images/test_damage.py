@@ -197,6 +197,10 @@ def cut(kind: str, **options: object) -> bytes:
         (b"<!DOCTYPE html><html>404</html>", "not an image: HTML page"),
         (b"\xef\xbb\xbf\n<!-- a --><html>404</html>", "not an image: HTML page"),
         (b"PK\3\4" + bytes(40), "not an image: archive"),
+        (saved(BLACK, "ICO"), "unsupported format: ICO"),
+        (saved(BLACK, "TGA"), "unsupported format: TGA"),
+        (saved(BLACK, "TGA", compression="tga_rle"), "unsupported format: TGA"),
+        (saved(BLACK.convert("P"), "TGA"), "unsupported format: TGA"),
         (bytes(400), "not an image: nothing but zeros"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n",

@@ -40,10 +40,11 @@ def given(values: dict[str, Any], **changes: Any) -> Parameters:
         ),
         ({"floatx": "bfloat16"}, "floatx = 'bfloat16' is not allowed; give float16 or float32 or"),
         ({"image_data_format": "chw"}, "image_data_format = 'chw' is not allowed"),
+        ({"epsilon": 1}, "epsilon = 1 is not allowed; give 1e-7"),
     ],
 )
 def test_a_keras_json_that_keras_fails_on_is_one_line(
-    settings: dict[str, str], message: str, home: Path, values: dict[str, Any]
+    settings: dict[str, Any], message: str, home: Path, values: dict[str, Any]
 ) -> None:
     (home / "keras.json").write_text(json.dumps(settings))
     with pytest.raises(UserError, match=message):

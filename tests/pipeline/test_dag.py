@@ -15,7 +15,7 @@ SOURCES = ROOT / "src"
 PACKAGE = SOURCES / "animals10"
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-# They decide no result: an edited message or tag trains nothing again.
+# So that an edited message or tag trains nothing again.
 EXEMPT = {"__init__.py", "errors.py", "parameters.py", "tracking"}
 # Properties of the parameters, and the parameters that decide them.
 DECIDED_BY = {"backbone_size": ["backbone.image_size", "backbone.name", "fetch.source"]}

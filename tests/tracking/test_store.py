@@ -16,6 +16,7 @@ import pytest
 from tracking import small_project
 from tracking.small_project import runs, stages, train, without_files
 
+from animals10.errors import UserError
 from animals10.tracking import store
 from animals10.tracking.record import stage_run
 
@@ -103,6 +104,14 @@ def test_a_store_that_cannot_be_used_costs_no_run(
     assert line.startswith("MLflow does not respond (")
     assert line.endswith("the run continues without it: see `make sync`")
     assert "secret" not in line
+
+
+@pytest.mark.usefixtures("project")
+def test_a_database_without_its_driver_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mysql://me:secret@127.0.0.1:1/db")
+    with pytest.raises(UserError, match="needs the package MySQLdb") as caught, store.explained():
+        store.connect()
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("project")

@@ -9,6 +9,7 @@ import lzma
 import re
 import shutil
 import stat
+import sys
 import tarfile
 import tempfile
 import unicodedata
@@ -40,6 +41,20 @@ _DAMAGE = (
     RecursionError,  # many headers of one tar member
     ValueError,  # sizes below zero, names that are not Unicode
 )
+_UNPACK = "unpack it and give the folder of photos"
+_LIST = "give the folder or archive of photos, and a CSV of their labels as fetch.manifest"
+# By their beginnings, files that are given for an archive, with what to do.
+_OTHERS = {
+    rb"7z\xbc\xaf": ("a 7z archive", _UNPACK),
+    rb"Rar!": ("a rar archive", _UNPACK),
+    rb"\x28\xb5\x2f\xfd": ("a zst archive", _UNPACK),
+    rb"PAR1": ("a Parquet file", "write its photos into files"),
+    rb"\x89HDF": ("an HDF5 file", "write its photos into files"),
+    rb"version https://git-lfs": ("a pointer of Git LFS", "run `git lfs pull`"),
+    rb"\s*<": ("a page", "give the address of the archive itself"),
+    rb"\xff\xd8\xff|\x89PNG": ("a picture", "give a folder of photos"),
+    rb"[\w ./-]+[,;\t]": ("a table of text", _LIST),
+}
 
 
 class ArchiveError(UserError):
@@ -71,11 +86,18 @@ def open_archive(file: IO[bytes], source: str) -> Iterator[list[Entry]]:
         ArchiveError: it is damaged, no archive, or holds what no archive of photos does; also
             while its files are read.
     """
-    # Here, since a system's own folder for such files may be small, or in memory.
-    with tempfile.TemporaryFile(dir=".") as store:
+    with _temporary_file() as store:
         with _damage_in_one_line(source):
             entries = _entries(file, store, source)
         yield entries
+
+
+def _temporary_file() -> IO[bytes]:
+    # Here if possible, since a system's own folder for such files may be small, or in memory.
+    try:
+        return tempfile.TemporaryFile(dir=".")
+    except OSError:
+        return tempfile.TemporaryFile()
 
 
 def _entries(file: IO[bytes], store: IO[bytes], source: str) -> list[Entry]:
@@ -83,13 +105,23 @@ def _entries(file: IO[bytes], store: IO[bytes], source: str) -> list[Entry]:
     if not file.tell():
         raise ArchiveError(f"{source} is empty: 0 bytes; download or pack it again")
     file.seek(0)
-    is_zip = file.read(4) in (b"PK\3\4", b"PK\5\6")
+    start = file.read(512)
+    is_zip = start.startswith((b"PK\3\4", b"PK\5\6"))
     file.seek(0)
-    entries = list(_zip_entries(file, check) if is_zip else _tar_entries(file, store, check))
+    try:
+        entries = list(_zip_entries(file, check) if is_zip else _tar_entries(file, store, check))
+    except tarfile.ReadError:
+        kind, advice = next(
+            (each for key, each in _OTHERS.items() if re.match(key, start)), ("", "")
+        )
+        if kind:
+            raise ArchiveError(f"{source} is {kind}, and no zip or tar; {advice}") from None
+        raise
     if odd := check.undecoded:
         print(
             f"{len(odd):,} names in the archive are in an unknown encoding, and come out as "
-            f"{odd[0]!r}; pack it with names in UTF-8, or give the folder"
+            f"{odd[0]!r}; pack it with names in UTF-8, or give the folder",
+            file=sys.stderr,  # on stdout `predict` may print JSON or CSV
         )
     return sorted(entries, key=lambda entry: entry.name)
 

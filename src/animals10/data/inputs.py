@@ -18,7 +18,7 @@ from animals10.parameters import Parameters
 
 # By parameter, what finds its file, or names what it is elsewhere, so that it cannot change.
 Finders = dict[str, Callable[[], Path | str | None]]
-Found = dict[str, Path | str]
+Found = dict[str, Path | str | None]
 RECORD = Path("data/_stages/check/inputs.json")
 PINS = Path("data/_stages/check/pins.json")  # of each name on a hub that was used: what it meant
 _CACHE = ".inputs.json"  # in the user's project: what each file was when it was last hashed
@@ -35,20 +35,22 @@ def require(
         others: by further parameters, what finds their files.
 
     Returns:
-        By parameter, the folder or file of each that names one on this machine, or what a finder
-        names elsewhere.
+        By parameter, the folder or file that it names on this machine, what a finder names
+        elsewhere, or None where it names no file; nothing of what is recorded and not here.
 
     Raises:
-        UserError: one does not exist, is no manifest, or lies where a stage would remove it.
+        UserError: one does not exist, is no manifest, or lies where a stage would remove it; or
+            outputs would be written out of the project.
     """
+    _require_inside()
     finders: Finders = {
         "fetch.source": lambda: sources.find(params.fetch.source),
         "fetch.manifest": lambda: manifest.find(params.fetch),
         **(others or {}),
     }
     found = _find(finders, recorded)
-    if "fetch.manifest" in found:
-        manifest.read(Path(found["fetch.manifest"]))
+    if table := found.get("fetch.manifest"):
+        manifest.read(Path(table))
     pinned = Path(params.split.pinned)
     if not pinned.is_file():
         raise UserError(
@@ -65,8 +67,7 @@ def _find(finders: Finders, recorded: Collection[str]) -> Found:
     found: Found = {}
     for key, find in finders.items():
         try:
-            if path := find():
-                found[key] = path
+            found[key] = find()
         except UserError:
             if key not in recorded:
                 raise
@@ -91,7 +92,7 @@ def read_recorded(path: Path, params: Parameters) -> dict[str, str]:
     }
 
 
-def read_pinned() -> str | None:
+def read_pin() -> str | None:
     """Return the commit or version that `backbone.name` was pinned to, if it is a hub's preset."""
     return read_json(RECORD).get("backbone.name")
 
@@ -119,6 +120,18 @@ def _require_own(key: str, path: Path) -> None:
             )
 
 
+def _require_inside() -> None:
+    """Refuse a link in the place of a folder of outputs, which DVC fails on after a stage ran."""
+    project = Path.cwd().resolve()
+    for folder in sorted({str(Path(output).parent) for output in _outputs()}):
+        if not Path(folder).resolve().is_relative_to(project):
+            raise UserError(
+                f"{folder} leads out of the project by a link, but DVC keeps outputs in it; make "
+                "it a folder. Links to photos may lie in it, say data/photos, and `dvc cache dir` "
+                "moves what takes the space"
+            )
+
+
 def _outputs() -> list[str]:
     stages: dict[str, Any] = files.read_yaml(Path("dvc.yaml"))["stages"]
     return [
@@ -142,7 +155,7 @@ def digests(inputs: Found) -> dict[str, str]:
     cache = files.root() / _CACHE
     known = read_json(cache)
     now: dict[str, list[Any]] = {}
-    result = {key: _digest(path, known, now) for key, path in sorted(inputs.items())}
+    result = {key: _digest(path, known, now) for key, path in sorted(inputs.items()) if path}
     if now != known:
         with suppress(OSError):  # a read-only project; it is only a cache
             files.write_json(cache, now)

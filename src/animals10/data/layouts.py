@@ -88,10 +88,10 @@ def read(names: Iterable[str]) -> Layout:
     names = sorted(names)
     files = [name for name in names if not name.endswith("/")]
     root, around = _tree(names, files), ""
-    while len(root.folders) == 1 and any(folder.folders for folder in root.folders.values()):
-        ((name, root),) = root.folders.items()
+    while len(tops := _used(root)) == 1 and any(folder.folders for folder in tops.values()):
+        ((name, root),) = tops.items()
         around += f"{name}/"
-    root.folders = {name: folder.pruned() for name, folder in root.folders.items()}
+    root.folders = {name: folder.pruned() for name, folder in _used(root).items()}
     layout = Layout(around)
     if splits := _split_folders(root):
         meaning = _read_splits(root, splits, files)
@@ -108,6 +108,14 @@ def read(names: Iterable[str]) -> Layout:
         else:
             layout.rejected[below] = what
     return layout
+
+
+def _used(root: _Folder) -> dict[str, _Folder]:
+    """Return the top folders without those of splits that hold nothing, beside one that does."""
+    filled = root.pruned().folders.keys()
+    if not any(map(split_of, filled)):
+        return root.folders
+    return {top: root.folders[top] for top in root.folders if top in filled or not split_of(top)}
 
 
 def _tree(names: list[str], files: list[str]) -> _Folder:

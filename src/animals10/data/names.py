@@ -8,7 +8,10 @@ from animals10.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 # Folders that macOS, Synology's servers, Linux's file systems and Windows leave.
-_BOOKKEEPING = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
+_BOOKKEEPING = (
+    *("__MACOSX", "@eaDir", "#recycle", "#snapshot"),
+    *("lost+found", "$RECYCLE.BIN", "System Volume Information"),
+)
 PHOTO = re.compile(
     r"\.(jpe?g|jpe|jfif|png|gif|webp|bmp|tiff?|hei[cf]|avif|jp2|j2k|jxl|ppm|pgm|svg|dng|nef|cr2)$",
     re.IGNORECASE,

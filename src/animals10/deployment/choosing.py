@@ -1,10 +1,11 @@
 """Which exported model to use."""
 
-import json
 import os
 from pathlib import Path
 
+from animals10 import files
 from animals10.errors import UserError
+from animals10.evaluation import tables
 from animals10.files import MODELS
 
 CHAMPION = Path("models/champion")
@@ -48,7 +49,7 @@ def _missing(wanted: str, path: Path) -> str:
     if wanted == "champion":
         return f"{CHAMPION} has no model; promote one, or name another: {', '.join(_NAMES[1:])}"
     if wanted in _NAMES:
-        return f"{path} is not here; run `make repro`, which writes it, or `dvc pull`"
+        return f"{path} is not here; run `make repro`, which writes it"
     return f"{path} is no file; give {', '.join(_NAMES)}, or the path of an exported model"
 
 
@@ -59,7 +60,6 @@ def _best_on_validation() -> tuple[str, float]:
             f"there is no champion, and no {path} that says which model is best; run from the "
             "project's folder after `make repro`, or name a model's file: --model PATH"
         )
-    scores = json.loads(path.read_text(encoding="utf-8"))
-    accuracies = {name: float(scores[name]["validation"]["accuracy"]) for name in MODELS.values()}
-    best = max(accuracies, key=accuracies.__getitem__)
-    return best, accuracies[best]
+    scores = files.read_metrics("evaluate")
+    best = tables.best(scores)
+    return best, float(scores[best]["validation"]["accuracy"])

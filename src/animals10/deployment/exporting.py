@@ -84,9 +84,7 @@ def export(
     candidate.write(path, about)
     reference.write(path)
     if settings.litert:
-        other = MODELS / "litert" / f"{name}.tflite"
-        litert.write(model, temperature, other)
-        require_same(other, expected, litert.predict(other, splits["test"].inputs))
+        _write_litert(name, model, temperature, splits["test"].inputs, expected)
     return {
         "temperature": temperature,
         "ece_before": metrics.calibration_error(before["test"], labels),
@@ -94,6 +92,14 @@ def export(
         **candidate.figures(labels),
         **(_quantize(base, finish, candidate, splits, about, settings) if settings.int8 else {}),
     }
+
+
+def _write_litert(
+    name: str, model: keras.Model, temperature: float, images: Any, expected: np.ndarray
+) -> None:
+    path = MODELS / "litert" / f"{name}.tflite"
+    litert.write(model, temperature, path)
+    require_same(path, expected, litert.predict(path, images))
 
 
 def _quantize(

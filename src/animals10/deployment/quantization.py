@@ -1,4 +1,4 @@
-"""Models of 8-bit integers, for whom half the size and less time are worth a little accuracy."""
+"""Models of 8-bit integers, for whom less than half the size is worth a little accuracy."""
 
 import tempfile
 from collections.abc import Iterator

@@ -44,7 +44,11 @@ _KINDS = [
         (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "unsupported format: JPEG 2000"),
         (rb"\0\0\0\x0cJXL |\xff\x0a", "unsupported format: JPEG XL"),
         (rb"8BPS", "unsupported format: Photoshop"),
-        (rb"\0\0[\x01\x02]\0", "unsupported format: ICO"),
+        (rb"\0\0[\x01\x02]\0(?!\0\0)", "unsupported format: ICO"),
+        (
+            rb"\0(\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09]\0\0.{2}[\x10\x18\x20])",
+            "unsupported format: TGA",
+        ),
         (rb"P[1-7]\s", "unsupported format: PNM"),
         (rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b", "not an image: archive"),
         (rb"\0+$", "not an image: nothing but zeros"),

@@ -72,6 +72,8 @@ def require_backend(params: Parameters) -> None:
             raise UserError(
                 f"{path}: {key} = {settings[key]!r} is not allowed; give {' or '.join(allowed)}"
             )
+    if not isinstance(settings.get("epsilon", 1e-7), float):
+        raise UserError(f"{path}: epsilon = {settings['epsilon']!r} is not allowed; give 1e-7")
     backend = os.environ.get("KERAS_BACKEND") or settings.get("backend", "tensorflow")
     if backend not in _BACKENDS:
         raise UserError(

@@ -32,6 +32,7 @@ def collect(known: dict[str, Any]) -> list[Experiment]:
     from dvc.api import exp_show  # it takes a second
     from dvc.exceptions import DvcException
 
+    provenance.git("rev-parse", "--git-dir")  # its error says more than DVC's
     try:
         rows = exp_show()
     except DvcException as error:

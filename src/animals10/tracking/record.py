@@ -1,4 +1,4 @@
-"""MLflow: one parent run per experiment, with a child run per training and for the evaluation.
+"""MLflow: one parent run per experiment, with a child run per training, evaluation and report.
 
 Nothing here can cost a run: what MLflow refuses is printed once, and `make sync` (`sync.py`)
 completes the record from the files that the pipeline leaves.

@@ -23,7 +23,7 @@ PARENT = "mlflow.parentRunId"
 # What MLflow, its database and its server raise; all else is a defect of this program.
 FAILURES = (
     mlflow.MlflowException, RequestException, SQLAlchemyError, json.JSONDecodeError,
-    ConnectionError, PermissionError, TimeoutError,
+    ConnectionError, PermissionError, TimeoutError, ModuleNotFoundError,
 )  # fmt: skip
 _SQLITE = "sqlite:///"
 # Seconds and retries after which a server that does not respond is given up.
@@ -141,7 +141,11 @@ def explained() -> Iterator[None]:
 
 def describe(error: Exception) -> str:
     """Say in a clause, without passwords, whether MLflow or this program fails."""
-    reason = without_secrets(str(error).partition("\n")[0])[:200]
+    if isinstance(error, ModuleNotFoundError):
+        return f"MLflow's store needs the package {error.name}, which is not installed"
+    reason = without_secrets(str(error).partition("\n")[0])
+    if len(reason) > 200:
+        reason = f"{reason[:100]} … {reason[-100:]}"  # the cause often stands last
     known = isinstance(error, OSError) and error.errno in errors.OUTSIDE
     if known or isinstance(error, FAILURES):
         return f"MLflow does not respond ({reason})"

@@ -1,6 +1,7 @@
 """MLflow's pages, opened on the runs of this project."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -10,8 +11,10 @@ from contextlib import suppress
 
 import requests
 
-from animals10.errors import without_secrets
+from animals10.errors import UserError, without_secrets
 from animals10.tracking import store
+
+_HOST = "127.0.0.1"
 
 
 def open_pages(port: int) -> Iterator[str]:
@@ -23,13 +26,15 @@ def open_pages(port: int) -> Iterator[str]:
         A line with the address of the runs: MLflow's first page is about language models.
 
     Raises:
-        UserError: the store cannot be used.
+        UserError: the store cannot be used, or the port is taken.
     """
     with store.explained():
         _, experiment_id = store.connect()
     uri, _ = store.locate()
     served = uri.startswith("http")
-    server = without_secrets(uri) if served else f"http://127.0.0.1:{port}"
+    if not served:
+        _require_free(port)
+    server = without_secrets(uri) if served else f"http://{_HOST}:{port}"
     page = f"{server}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
     yield f"the runs: {page} (the server starts in some seconds; Ctrl-C stops it)"
     if sys.stdout.isatty():  # not a thread, which would end with this program
@@ -39,8 +44,17 @@ def open_pages(port: int) -> Iterator[str]:
         os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
         quiet = ["--uvicorn-opts", "--log-level warning"]
-        where = ["--host", "127.0.0.1", "--backend-store-uri", uri]
+        where = ["--host", _HOST, "--backend-store-uri", uri]
         os.execv(sys.executable, [*command, *quiet, *where])  # noqa: S606
+
+
+def _require_free(port: int) -> None:
+    try:
+        socket.create_server((_HOST, port)).close()
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {_HOST}, port {port}: {error.strerror}; give another --port"
+        ) from None
 
 
 def _open(page: str) -> None:

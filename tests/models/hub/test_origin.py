@@ -255,7 +255,7 @@ def fetch(params: Parameters) -> Any:
     """Run the stage check, and what fetch does with a preset; return where it comes from."""
     Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
     runpy.run_path(str(ROOT / "stages/check.py"))["main"]()
-    return weights.provide(params.backbone, Path("weights"), inputs.read_pinned())["preset"]
+    return weights.provide(params.backbone, Path("weights"), inputs.read_pin())["preset"]
 
 
 @pytest.mark.usefixtures("project")
