@@ -34,7 +34,7 @@ def _add_record(commands: Any) -> None:
     sync = commands.add_parser("sync", help="complete the MLflow store from git and DVC")
     sync.add_argument("--history", action="store_true", help="of earlier commits as well")
     ui = commands.add_parser("ui", help="serve MLflow's pages to this machine")
-    ui.add_argument("--port", type=_port, default=5000)
+    ui.add_argument("--port", type=int, default=5000)
     why = commands.add_parser("why", help="explain what made a model file")
     why.add_argument("path", type=Path, help="for instance models/finetuned.keras")
 
@@ -84,7 +84,7 @@ def _add_champion(commands: Any) -> None:
 def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="serve predictions over HTTP, and a page")
     serve.add_argument("--host", default="127.0.0.1", help="elsewhere it needs a token")
-    serve.add_argument("--port", type=_port, default=8000, help="0 for any that is free")
+    serve.add_argument("--port", type=int, default=8000, help="0 for any that is free")
     serve.add_argument("--model", help=_MODELS)
     serve.add_argument(
         "--log", type=Path, metavar="PATH", help="append a line a photo, without names and images"
@@ -102,10 +102,4 @@ def _add_serve(commands: Any) -> None:
 def _count(text: str, least: int = 1) -> int:
     if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give {least} or more")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give 0 to 65535")
     return int(text)

@@ -180,6 +180,7 @@ def test_the_commands_of_the_readme_run(finished: Path, mixed: Path) -> None:
     (mixed / "photo.jpg").write_bytes(picture(7))
     (mixed / "data/photos").mkdir(parents=True)
     (mixed / "data/photos/8.jpg").write_bytes(picture(8))
+    (mixed / "data/photos/notes.txt").write_text("no photo")
     outputs = []
     for line in lines:
         command = line.replace("python", sys.executable, 1) if line.startswith("py") else line
@@ -190,7 +191,7 @@ def test_the_commands_of_the_readme_run(finished: Path, mixed: Path) -> None:
         assert "Traceback" not in done.stderr
         outputs.append((done.returncode, done.stdout))
     (code, table), (worse, rows) = outputs
-    assert (code, len(table.splitlines()), worse) == (0, 3, 3)  # the list has files that are none
+    assert (code, len(table.splitlines()), worse) == (0, 3, 3)  # the list has a file that is none
     assert rows.splitlines()[0] == "file,class,probability,unsure,error,class_2,probability_2"
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from serving.running import FILES, Server, refused, serving
 
 
@@ -44,19 +43,20 @@ def wait_for_problem(running: Server) -> None:
 
 
 @contextmanager
-def clients(running: Server) -> Iterator[list[requests.Response]]:
-    """Post FILES in three threads until the block ends, and collect the responses."""
-    stop, responses = threading.Event(), list[requests.Response]()
+def clients(running: Server) -> Iterator[list[tuple[int, Any]]]:
+    """Post FILES in three threads until the block ends; collect statuses and contents."""
+    stop, received = threading.Event(), list[tuple[int, Any]]()
 
     def ask() -> None:
         while not stop.is_set():
-            responses.append(running.post(*FILES))
+            response = running.post(*FILES)
+            received.append((response.status_code, response.json()))
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:
-        yield responses
+        yield received
     finally:
         stop.set()
         for thread in threads:
@@ -67,14 +67,14 @@ def test_a_new_champion_is_served_without_a_failed_request(finished: Path, tmp_p
     promote(tmp_path, 1, finished / "models/cnn.onnx")
     log = tmp_path / "predictions.jsonl"
     with serving(tmp_path, tmp_path / "log", "--log", str(log)) as running:
-        with clients(running) as responses:
+        with clients(running) as received:
             for version, name in ((2, "frozen"), (3, "finetuned")):
                 promote(tmp_path, version, finished / f"models/{name}.onnx")
                 wait_for(running, version)
             promote(tmp_path, 4, finished / "models/cnn.onnx", damaged=True)
             wait_for_problem(running)
-        assert {response.status_code for response in responses} == {200}
-        seen = [response.json() for response in responses]
+        assert {status for status, _ in received} == {200}
+        seen = [content for _, content in received]
         assert {each["model"]["version"] for each in seen} == {1, 2, 3}
         # The same photos have the same predictions for as long as the model is the same.
         found = defaultdict[Any, list[float]](list)

@@ -51,9 +51,9 @@ def open_pages(port: int) -> Iterator[str]:
 def _require_free(port: int) -> None:
     try:
         socket.create_server((_HOST, port)).close()
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise UserError(
-            f"cannot listen on {_HOST}, port {port}: {error.strerror}; give another --port"
+            f"cannot listen on {_HOST}, port {port}: {error}; give another --port"
         ) from None
 
 
