@@ -4,7 +4,7 @@ import pytest
 
 from animals10.data import layouts
 from animals10.data.layouts import Member
-from animals10.data.names import split_of
+from animals10.data.names import hidden, split_of
 from animals10.errors import UserError
 
 
@@ -209,3 +209,9 @@ def test_what_is_ambiguous_is_refused_in_a_line(names: list[str], message: str) 
 )  # fmt: skip
 def test_names_of_splits(name: str, split: str) -> None:
     assert split_of(name) == split
+
+
+@pytest.mark.parametrize("folder", ["__MACOSX", "@eaDir", "#recycle", "lost+found", ".cache"])
+def test_what_a_system_leaves_is_no_class(folder: str) -> None:
+    assert hidden(f"photos/{folder}/cat/1.jpg")
+    assert not hidden("photos/recycle/1.jpg")

@@ -155,6 +155,14 @@ def test_the_script_of_the_readme_runs_and_checks_itself(finished: Path, tmp_pat
     assert "computes other probabilities" in done.stderr
 
 
+@pytest.mark.parametrize("given", [[], ["nowhere.onnx", "1.png"]])
+def test_the_script_says_what_it_needs(given: list[str]) -> None:
+    command = [sys.executable, "-I", str(ROOT / "docs" / "use_onnx.py"), *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("give an exported model and photos: ")
+
+
 @pytest.mark.slow
 def test_further_models_are_written_when_wanted(finished: Path, tmp_path: Path) -> None:
     copy_project(finished, tmp_path / "project")
