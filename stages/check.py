@@ -1,7 +1,8 @@
 """Check parameters, and see what changed on disk: PYTHONPATH=src python stages/check.py.
 
-Runs first and always: what a later stage would refuse is refused before an output is removed, and
-DVC, which watches parameters but not what they name, runs fetch again when photos changed.
+Runs first and always. Parameters that are not allowed and files that are missing are refused before
+an output is removed. DVC watches parameters but not what they name, so fetch runs again when what
+is written here changed.
 """
 
 from animals10 import errors

@@ -44,10 +44,10 @@ WEIGHTS = SHARED / "weights/efficientnetb0_imagenet_notop.weights.h5"
 SIDE = 224  # pixels, of the photos' shorter sides
 Epochs = dict[str, int]
 Work = tuple[int, float, Epochs]  # photos, validation fraction, epochs
-# The head on all photos, of which notebooks run two epochs: the others take as long as the second.
+# The head on all photos. Notebooks run two of its epochs: the others take as long as the second.
 HEAD: Work = (24_068, 0.15, {"frozen": 12})
 HEAD_EPOCHS_RUN = {"frozen": 2}
-# Half of these for validation, to tell accuracies apart.
+# Half of these for validation, so that accuracies can be compared.
 FINETUNE: Work = (4_000, 0.5, {"frozen": 6, "finetune": 3})
 HEAD_RATE = 0.0003  # in all ways; better than 0.001 for the pipeline's features of photos
 STAGES = {"frozen": "train_frozen", "finetune": "finetune"}
